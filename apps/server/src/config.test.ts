@@ -1,0 +1,106 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Environment, loadConfig } from "./config.ts";
+
+function withFolder<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "cychat-config-"));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const refusal = (environment: Environment): string => {
+  try {
+    withFolder((DATA_DIR) => loadConfig({ DATA_DIR, ...environment }));
+    return "accepted";
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+test("without a setting everything has a default", () => {
+  withFolder((DATA_DIR) => {
+    const config = loadConfig({ DATA_DIR });
+    expect(config).toMatchObject({
+      host: "0.0.0.0",
+      port: 8000,
+      publicUrl: null,
+      isDebug: true,
+      registration: "open",
+      corsOrigins: [],
+    });
+    expect(config.dataDir).toBe(DATA_DIR);
+  });
+});
+
+test("the signing secret is made at the first start, kept, and readable by its owner only", () => {
+  withFolder((DATA_DIR) => {
+    const first = loadConfig({ DATA_DIR }).jwtSecret;
+    expect(first.length).toBeGreaterThanOrEqual(64);
+    expect(loadConfig({ DATA_DIR }).jwtSecret).toBe(first);
+    expect(statSync(join(DATA_DIR, "jwt-secret")).mode & 0o777).toBe(0o600);
+    const own = "kT8vQ2mZ5xR7wN4bL9cJ6hF3dS1aP0eY";
+    expect(loadConfig({ DATA_DIR, JWT_SECRET_KEY: own }).jwtSecret).toBe(own);
+  });
+});
+
+test("a wrong setting is refused with one line that names it", () => {
+  const wrong: Environment[] = [
+    { DB_TYPE: "sqlserver" },
+    { DB_TYPE: "postgres" },
+    { DB_TYPE: "oracle" },
+    { JWT_SECRET_KEY: "tooshortasecret" },
+    { JWT_SECRET_KEY: "change this to something long and secure!" },
+    { JWT_SECRET_KEY: "your-secret-key-goes-here-0123456789-abc" },
+    { JWT_SECRET_KEY: "a".repeat(40) },
+    { DEBUG: "yes" },
+    { PORT: "eighty" },
+    { PORT: "70000" },
+    { PORT: "-1" },
+    { HOST: "not a host" },
+    { PUBLIC_URL: "chat.example.org" },
+    { PUBLIC_URL: "https://chat.example.org/path" },
+    { PUBLIC_URL: "ftp://chat.example.org" },
+    { CORS_ORIGINS: "*" },
+    { CORS_ORIGINS: "https://a.example, file://" },
+    { REGISTRATION: "sometimes" },
+    { MESSAGE_RETENTION_DAYS: "0" },
+    { METRICS_TOKEN: "short" },
+    { TRUST_PROXY: "maybe" },
+    { MESSAGES_PER_SECOND: "1.5" },
+  ];
+  for (const environment of wrong) {
+    const [name] = Object.keys(environment) as [string];
+    const message = refusal(environment);
+    expect([name, message.startsWith(`${name} `), message.includes("\n")]).toEqual([name, true, false]);
+    // A refused secret does not end up in a log.
+    if (name === "JWT_SECRET_KEY") expect(message).not.toContain(environment[name] as string);
+  }
+});
+
+test("settings are read as people write them", () => {
+  withFolder((DATA_DIR) => {
+    const config = loadConfig({
+      DATA_DIR,
+      DEBUG: "",
+      PORT: " 9000 ",
+      PUBLIC_URL: "https://chat.example.org/",
+      CORS_ORIGINS: "https://a.example.org, http://localhost:5500/",
+      TRUST_PROXY: "1",
+      REGISTRATION: "",
+      DB_TYPE: "sqlite",
+    });
+    expect(config).toMatchObject({
+      isDebug: false,
+      port: 9000,
+      publicUrl: "https://chat.example.org",
+      corsOrigins: ["https://a.example.org", "http://localhost:5500"],
+      trustProxy: true,
+      registration: "open",
+    });
+  });
+});

@@ -1,0 +1,33 @@
+// The batched writes of the hot path, as plain data: they cross a thread boundary.
+import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
+import type { MemberState } from "./schema.ts";
+
+/** One message that was decoded and belongs to its sender; the database checks the rest. */
+export interface PendingMessage {
+  readonly conversation: ConversationId;
+  readonly account: AccountId;
+  readonly device: DeviceId;
+  readonly messageId: MessageId;
+  readonly epoch: number;
+  readonly envelope: Uint8Array<ArrayBuffer>;
+}
+
+export type MessageBatch = readonly PendingMessage[];
+
+export type MessageOutcome =
+  /** `repeated`: this very message was stored before, under this number. */
+  | { readonly kind: "stored"; readonly seq: number; readonly atMs: number; readonly repeated: boolean }
+  | { readonly kind: "epoch-closed"; readonly epoch: number; readonly recordIndex: number }
+  | { readonly kind: "refused"; readonly code: "not-found" | "device-unknown" | "message-id-reused" | "overloaded" };
+
+export interface PendingReceipt {
+  readonly conversation: ConversationId;
+  readonly account: AccountId;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
+export type ReceiptBatch = readonly PendingReceipt[];
+
+/** Null: no such membership, or nothing moved. */
+export type ReceiptOutcome = { readonly state: MemberState; readonly deliveredSeq: number; readonly readSeq: number } | null;

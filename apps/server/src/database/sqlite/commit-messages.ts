@@ -1,0 +1,161 @@
+// Group commit of messages, in the database thread: check, number, insert and move the conversations on, in one
+// transaction with one sync of the disk.
+import type { Database } from "bun:sqlite";
+import type { MessageBatch, MessageOutcome, PendingMessage } from "../batches.ts";
+import { ConversationPlaces, type Place } from "./conversation-places.ts";
+
+interface Stored {
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly envelope_hash: Uint8Array;
+}
+
+type Row = [string, number, number, string, string, string, Uint8Array, Uint8Array];
+
+/** Rows of one insert statement; the rest of a batch goes row by row. */
+const rowsPerInsert = 16;
+const rowSql = "(?, ?, 'message', ?, ?, ?, ?, ?, ?)";
+const insertSql =
+  "insert into entries (conversation, seq, kind, at_ms, message_id, sender, device, envelope, envelope_hash) values ";
+
+export class MessageCommit {
+  readonly #db: Database;
+  readonly #places: ConversationPlaces;
+  readonly #findStored;
+  readonly #insertOne;
+  readonly #insertMany;
+  readonly #moveOn;
+  readonly #fast;
+  readonly #careful;
+  /** Conversations that this batch adds to. */
+  #grown = new Map<string, Place>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#places = new ConversationPlaces(db);
+    this.#findStored = db.query<Stored, [string, string, string]>(
+      "select seq, at_ms, envelope_hash from entries where conversation = ? and device = ? and message_id = ?",
+    );
+    this.#insertOne = db.query<null, Row>(insertSql + rowSql);
+    this.#insertMany = db.query<null, Row[number][]>(insertSql + Array(rowsPerInsert).fill(rowSql).join(", "));
+    this.#moveOn = db.query<null, [number, number, number, string]>(
+      // Receipts move the clock too.
+      "update conversations set last_seq = ?, last_message_seq = ?, changed_at_ms = max(changed_at_ms, ?) where id = ?",
+    );
+    this.#fast = db.transaction((batch: MessageBatch) => this.#storeTogether(batch));
+    this.#careful = db.transaction((batch: MessageBatch) => this.#storeSingly(batch));
+  }
+
+  /** Something else than a batch has written. */
+  forget(): void {
+    this.#places.forget();
+  }
+
+  run(batch: MessageBatch): MessageOutcome[] {
+    try {
+      return this.#attempt(this.#fast, batch);
+    } catch {
+      // A repeated id or a poisoned row: find out which, still with one sync for all the others.
+      return this.#attempt(this.#careful, batch);
+    }
+  }
+
+  #attempt(store: { immediate(batch: MessageBatch): MessageOutcome[] }, batch: MessageBatch): MessageOutcome[] {
+    this.#grown = new Map();
+    try {
+      return store.immediate(batch);
+    } catch (error) {
+      // The numbers that were taken are free again.
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** Assumes that every message is new: the unique index throws where one is not. */
+  #storeTogether(batch: MessageBatch): MessageOutcome[] {
+    this.#places.refresh();
+    const nowMs = Date.now();
+    const rows: Row[] = [];
+    const outcomes = batch.map((message) => {
+      const place = this.#check(message);
+      if ("kind" in place) return place;
+      const { outcome, row } = this.#number(message, place, nowMs);
+      rows.push(row);
+      return outcome;
+    });
+    let next = 0;
+    for (; next + rowsPerInsert <= rows.length; next += rowsPerInsert)
+      this.#insertMany.run(...rows.slice(next, next + rowsPerInsert).flat());
+    for (; next < rows.length; next++) this.#insertOne.run(...(rows[next] as Row));
+    this.#moveConversations();
+    return outcomes;
+  }
+
+  #storeSingly(batch: MessageBatch): MessageOutcome[] {
+    this.#places.refresh();
+    const nowMs = Date.now();
+    const outcomes = batch.map((message) => this.#storeOne(message, nowMs));
+    this.#moveConversations();
+    return outcomes;
+  }
+
+  #storeOne(message: PendingMessage, nowMs: number): MessageOutcome {
+    const place = this.#check(message);
+    if ("kind" in place) return place;
+    const repeated = this.#repeated(message);
+    if (repeated !== null) return repeated;
+    const { lastSeq, atMs } = place;
+    try {
+      const { outcome, row } = this.#number(message, place, nowMs);
+      this.#insertOne.run(...row);
+      return outcome;
+    } catch (error) {
+      // A statement that fails leaves the transaction as it was before it, unless the engine gave the transaction up.
+      if (!this.#db.inTransaction) throw error;
+      Object.assign(place, { lastSeq, atMs });
+      return { kind: "refused", code: "overloaded" };
+    }
+  }
+
+  #moveConversations(): void {
+    for (const [conversation, { lastSeq, atMs }] of this.#grown) this.#moveOn.run(lastSeq, lastSeq, atMs, conversation);
+  }
+
+  /** Takes the conversation's next number. */
+  #number(message: PendingMessage, place: Place, nowMs: number): { outcome: MessageOutcome; row: Row } {
+    place.lastSeq += 1;
+    place.atMs = Math.max(place.atMs, nowMs);
+    const { lastSeq: seq, atMs } = place;
+    const { conversation, messageId, account, device, envelope } = message;
+    this.#grown.set(conversation, place);
+    return {
+      outcome: { kind: "stored", seq, atMs, repeated: false },
+      row: [conversation, seq, atMs, messageId, account, device, envelope, hash(envelope)],
+    };
+  }
+
+  #check(message: PendingMessage): Place | MessageOutcome {
+    const place = this.#places.place(message.conversation);
+    const sender = place && this.#places.sender(message);
+    if (place === null || sender === "stranger") return { kind: "refused", code: "not-found" };
+    if (sender === "unknown-device") return { kind: "refused", code: "device-unknown" };
+    if (message.epoch === place.epoch) return place;
+    // A repetition is answered with its number even when the epoch has closed since.
+    return this.#repeated(message) ?? { kind: "epoch-closed", epoch: place.epoch, recordIndex: place.recordIndex };
+  }
+
+  #repeated(message: PendingMessage): MessageOutcome | null {
+    const stored = this.#findStored.get(message.conversation, message.device, message.messageId);
+    if (stored === null) return null;
+    if (!equal(stored.envelope_hash, hash(message.envelope))) return { kind: "refused", code: "message-id-reused" };
+    return { kind: "stored", seq: stored.seq, atMs: stored.at_ms, repeated: true };
+  }
+}
+
+function hash(bytes: Uint8Array): Uint8Array {
+  return Bun.SHA256.hash(bytes) as Uint8Array;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

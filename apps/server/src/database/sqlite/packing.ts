@@ -1,0 +1,49 @@
+// Batches on their way between the threads: one text and one buffer that changes hands, because cloning an object for
+// every message costs several times its insert.
+import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
+import type { MessageBatch, MessageOutcome, PendingMessage } from "../batches.ts";
+
+export interface PackedMessages {
+  /** JSON of {@link Fields} for each message, one after the other. */
+  readonly text: string;
+  /** The envelopes, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+type Fields = [ConversationId, AccountId, DeviceId, MessageId, epoch: number, envelopeBytes: number];
+const fieldCount = 6;
+
+export function packMessages(batch: MessageBatch): PackedMessages {
+  let size = 0;
+  for (const { envelope } of batch) size += envelope.length;
+  const bytes = new Uint8Array(size);
+  const fields: Fields[number][] = [];
+  let at = 0;
+  for (const { conversation, account, device, messageId, epoch, envelope } of batch) {
+    fields.push(conversation, account, device, messageId, epoch, envelope.length);
+    bytes.set(envelope, at);
+    at += envelope.length;
+  }
+  return { text: JSON.stringify(fields), bytes };
+}
+
+export function unpackMessages({ text, bytes }: PackedMessages): PendingMessage[] {
+  const fields = JSON.parse(text) as Fields[number][];
+  const batch: PendingMessage[] = [];
+  let at = 0;
+  for (let next = 0; next < fields.length; next += fieldCount) {
+    const [conversation, account, device, messageId, epoch, envelopeBytes] = fields.slice(next, next + fieldCount) as Fields;
+    const envelope = bytes.subarray(at, at + envelopeBytes);
+    batch.push({ conversation, account, device, messageId, epoch, envelope });
+    at += envelopeBytes;
+  }
+  return batch;
+}
+
+export function packOutcomes(outcomes: readonly MessageOutcome[]): string {
+  return JSON.stringify(outcomes);
+}
+
+export function unpackOutcomes(text: string): MessageOutcome[] {
+  return JSON.parse(text) as MessageOutcome[];
+}

@@ -1,0 +1,3 @@
+export { default as LockKeyhole } from "@lucide/svelte/icons/lock-keyhole";
+export { default as MonitorSmartphone } from "@lucide/svelte/icons/monitor-smartphone";
+export { default as ServerOff } from "@lucide/svelte/icons/server-off";

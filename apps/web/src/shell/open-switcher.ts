@@ -1,0 +1,3 @@
+import { dialogs } from "../state/dialogs.svelte.ts";
+
+export const openSwitcher = () => dialogs.show(() => import("./Switcher.svelte"), {});

@@ -1,0 +1,171 @@
+// What the screens read: the client's events as runes. Nothing here decides anything; the SDK does.
+import type {
+  ChatClient,
+  ChatEvent,
+  ConnectionState,
+  ContactView,
+  ConversationView,
+  MessageView,
+  Profile,
+  SessionState,
+} from "@cychat/sdk";
+import { Timeline } from "./timeline.svelte.ts";
+import type { AccountId, ConversationId } from "./types.ts";
+
+const keptTimelines = 24;
+
+class ChatState {
+  client!: ChatClient;
+  session: SessionState | null = $state.raw(null);
+  connection: ConnectionState = $state.raw({ status: "connecting", retryAtMs: null });
+  contacts: readonly ContactView[] = $state.raw([]);
+  conversations: readonly ConversationView[] = $state.raw([]);
+  /** Whether the lists have been read once; before that an empty list says nothing. */
+  listed = $state(false);
+  /** Stays true from losing the connection until it is back, so that the banner does not flicker with each try. */
+  offline = $state(false);
+
+  readonly profile: Profile | null = $derived(this.session && "profile" in this.session ? this.session.profile : null);
+  /** The one that is looked at, also where the list has it not: before its first message, or once it is blocked. */
+  #opened: ConversationView | null = $state.raw(null);
+  readonly #byId = $derived(new Map(this.conversations.map((item) => [item.id, item])));
+  readonly active: readonly ConversationView[] = $derived.by(() => {
+    const known = this.conversations.filter((item) => item.state === "active");
+    return this.#opened?.state === "active" && !this.#byId.has(this.#opened.id) ? [this.#opened, ...known] : known;
+  });
+  readonly requests: readonly ConversationView[] = $derived(this.conversations.filter((item) => item.state === "request"));
+  /** Muted chats do not count. */
+  readonly unread: number = $derived(this.active.reduce((sum, item) => sum + (item.muted ? 0 : item.unread), 0));
+
+  readonly #timelines = new Map<ConversationId, Timeline>();
+  readonly #ringListeners = new Set<(conversation: ConversationId, message: MessageView) => void>();
+
+  async start(client: ChatClient): Promise<void> {
+    this.client = client;
+    client.subscribe((event) => this.#apply(event));
+    // The browser knows of a lost network before any request fails.
+    addEventListener("offline", () => {
+      this.offline = true;
+    });
+    addEventListener("online", async () => this.#setConnection(await client.connection()));
+    const [session, connection] = await Promise.all([client.session(), client.connection()]);
+    this.#setConnection(connection);
+    await this.#setSession(session);
+  }
+
+  conversation(id: ConversationId): ConversationView | null {
+    return this.#byId.get(id) ?? (this.#opened?.id === id ? this.#opened : null);
+  }
+
+  contact(id: AccountId): ContactView | null {
+    return this.contacts.find((contact) => contact.id === id) ?? null;
+  }
+
+  /** The direct chat with somebody, ready to be shown. */
+  async openDirect(account: AccountId): Promise<ConversationView> {
+    const view = await this.client.openDirect(account);
+    this.#opened = view;
+    return view;
+  }
+
+  /** A screen shows it: it stays there when it leaves the list. */
+  stayWith(view: ConversationView): void {
+    this.#opened = view;
+  }
+
+  /** What is not in the list is in no event: it is read when something changed. */
+  async #readOpened(): Promise<void> {
+    const opened = this.#opened;
+    if (opened === null || this.#byId.has(opened.id)) return;
+    const view = await this.client.openDirect(opened.peer.id).catch(() => null);
+    if (view?.id === this.#opened?.id) this.#opened = view;
+  }
+
+  /** The messages of a conversation; the last few are kept, so that going back to one paints at once. */
+  timeline(id: ConversationId): Timeline {
+    const known = this.#timelines.get(id);
+    const timeline = known ?? new Timeline(this.client, id);
+    this.#timelines.delete(id);
+    this.#timelines.set(id, timeline);
+    for (const oldest of this.#timelines.keys()) {
+      if (this.#timelines.size <= keptTimelines) break;
+      this.#timelines.delete(oldest);
+    }
+    return timeline;
+  }
+
+  onRing(listener: (conversation: ConversationId, message: MessageView) => void): () => void {
+    this.#ringListeners.add(listener);
+    return () => this.#ringListeners.delete(listener);
+  }
+
+  #apply(event: ChatEvent): void {
+    switch (event.type) {
+      case "session":
+        void this.#setSession(event.session);
+        break;
+      case "connection":
+        this.#setConnection(event.connection);
+        break;
+      case "contacts":
+        this.contacts = event.contacts;
+        void this.#readOpened();
+        break;
+      case "conversations":
+        this.conversations = event.conversations;
+        void this.#readOpened();
+        break;
+      case "messages":
+        this.#timelines.get(event.conversation)?.apply(event.messages);
+        break;
+      case "removed":
+        this.#timelines.get(event.conversation)?.remove(event.ids);
+        break;
+      case "ring":
+        for (const listener of this.#ringListeners) listener(event.conversation, event.message);
+        break;
+      case "resync":
+        void this.#resync();
+        break;
+    }
+  }
+
+  #setConnection(connection: ConnectionState): void {
+    this.connection = connection;
+    if (connection.status === "offline") this.offline = true;
+    if (connection.status === "online" && navigator.onLine) this.offline = false;
+  }
+
+  async #setSession(session: SessionState): Promise<void> {
+    const before = this.session && "profile" in this.session ? this.session.profile.id : null;
+    const now = "profile" in session ? session.profile.id : null;
+    const wasReady = this.session?.status === "ready";
+    if (before !== now) {
+      this.#timelines.clear();
+      this.contacts = [];
+      this.conversations = [];
+      this.#opened = null;
+      this.listed = false;
+    }
+    this.session = session;
+    if (session.status === "ready" && (!wasReady || before !== now)) await this.#readLists();
+  }
+
+  async #readLists(): Promise<void> {
+    const [conversations, contacts] = await Promise.all([this.client.conversations(), this.client.contacts()]);
+    this.conversations = conversations;
+    this.contacts = contacts;
+    this.listed = true;
+  }
+
+  async #resync(): Promise<void> {
+    const [session, connection] = await Promise.all([this.client.session(), this.client.connection()]);
+    this.#setConnection(connection);
+    await this.#setSession(session);
+    if (session.status !== "ready") return;
+    await this.#readLists();
+    await Promise.all([...this.#timelines.values()].map((timeline) => timeline.readAgain()));
+  }
+}
+
+export const chat = new ChatState();

@@ -1,0 +1,69 @@
+// Unread count in the title and on the app's icon; desktop notifications that name who wrote, never what.
+import { notifications as text } from "../strings/chat.ts";
+import { chat } from "./chat.svelte.ts";
+import { chatPath, router } from "./router.svelte.ts";
+import type { ConversationId } from "./types.ts";
+
+const key = "cychat-notify";
+const lookingLock = "cychat-looking";
+
+export const notificationsSupported = "Notification" in window;
+
+class NotificationChoice {
+  wanted = $state(notificationsSupported && Notification.permission === "granted" && localStorage.getItem(key) === "yes");
+
+  /** `false` where the browser refuses. */
+  async set(wanted: boolean): Promise<boolean> {
+    const allowed = !wanted || (await Notification.requestPermission()) === "granted";
+    this.wanted = wanted && allowed;
+    if (this.wanted) localStorage.setItem(key, "yes");
+    else localStorage.removeItem(key);
+    return allowed;
+  }
+}
+
+export const notificationChoice = new NotificationChoice();
+
+export function startNotifications(): void {
+  chat.onRing((conversation) => void notify(conversation));
+  holdLockWhileLooking();
+}
+
+async function notify(conversation: ConversationId): Promise<void> {
+  if (!notificationChoice.wanted || (await somebodyLooks())) return;
+  const name = chat.conversation(conversation)?.peer.nickname;
+  if (name === undefined) return;
+  // The tag lets several tabs replace one another's notification instead of stacking them.
+  const notification = new Notification("CyChat", { body: text.from(name), tag: conversation, icon: "/icon-192.png" });
+  notification.onclick = () => {
+    window.focus();
+    router.go(chatPath(conversation));
+    notification.close();
+  };
+}
+
+// A tab in front of somebody's eyes holds a lock that the others can see.
+function holdLockWhileLooking(): void {
+  let release: (() => void) | null = null;
+  const update = () => {
+    const looking = document.visibilityState === "visible" && document.hasFocus();
+    if (looking && !release) {
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      void navigator.locks.request(lookingLock, { mode: "shared" }, () => held);
+    } else if (!looking) {
+      release?.();
+      release = null;
+    }
+  };
+  addEventListener("focus", update);
+  addEventListener("blur", update);
+  document.addEventListener("visibilitychange", update);
+  update();
+}
+
+async function somebodyLooks(): Promise<boolean> {
+  const { held } = await navigator.locks.query();
+  return held?.some((lock) => lock.name === lookingLock) ?? false;
+}

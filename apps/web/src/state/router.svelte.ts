@@ -1,0 +1,54 @@
+import type { ConversationId } from "./types.ts";
+
+export type Route =
+  | { readonly page: "login" | "register" | "profile" }
+  | { readonly page: "chat"; readonly conversation: ConversationId | null };
+
+export const chatPath = (conversation: ConversationId) => `/chat/${conversation}`;
+
+function parse(path: string): Route | null {
+  const [, first, second, third] = path.replace(/\/+$/, "").split("/");
+  if (third !== undefined) return null;
+  if ((first === "login" || first === "register" || first === "profile") && second === undefined) return { page: first };
+  if (first === "chat") return { page: "chat", conversation: (second as ConversationId | undefined) ?? null };
+  return null;
+}
+
+class Router {
+  path = $state(location.pathname);
+  readonly route: Route = $derived(parse(this.path) ?? { page: "chat", conversation: null });
+
+  constructor() {
+    addEventListener("popstate", () => {
+      this.path = location.pathname;
+    });
+    document.addEventListener("click", (event) => this.#follow(event));
+  }
+
+  go(path: string, { replace = false } = {}): void {
+    if (path === location.pathname && path === this.path) return;
+    if (replace) history.replaceState(history.state, "", path);
+    else history.pushState({ depth: depthOf(history.state) + 1 }, "", path);
+    this.path = path;
+  }
+
+  /** Steps back inside the app, or to `fallback` where the app was entered by this page. */
+  back(fallback: string): void {
+    if (depthOf(history.state) > 0) history.back();
+    else this.go(fallback, { replace: true });
+  }
+
+  // Links are plain <a href>, so that they open in a new tab where the user asks for one.
+  #follow(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (parse(link.pathname) === null) return;
+    event.preventDefault();
+    this.go(link.pathname);
+  }
+}
+
+const depthOf = (state: unknown) => (state as { depth?: number } | null)?.depth ?? 0;
+
+export const router = new Router();

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig, type Plugin } from "vite";
+
+const server = `http://localhost:${process.env.PORT ?? "8000"}`;
+
+// Files of public/ that the app needs to start; built ones are added by name.
+const alwaysNeeded = ["/theme.js", "/favicon.svg", "/manifest.webmanifest"];
+
+/** Emits service-worker.js with the list of what was built. */
+function serviceWorker(): Plugin {
+  return {
+    name: "cychat-service-worker",
+    apply: "build",
+    generateBundle(_options, bundle) {
+      const built = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
+      const files = JSON.stringify([...alwaysNeeded, ...built.map((name) => `/${name}`)]);
+      const version = createHash("sha256").update(files).digest("hex").slice(0, 12);
+      const source = readFileSync(fileURLToPath(new URL("service-worker.js", import.meta.url)), "utf8")
+        .replace("__FILES__", files)
+        .replace("__VERSION__", JSON.stringify(version));
+      this.emitFile({ type: "asset", fileName: "service-worker.js", source });
+    },
+  };
+}
+
+/** Fetches the SDK beside the app and not after it: both are needed before anything can be shown. */
+function preloadSdk(): Plugin {
+  return {
+    name: "cychat-preload-sdk",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_html, { bundle }) =>
+        Object.values(bundle ?? {})
+          .filter((part) => part.type === "chunk" && part.facadeModuleId?.endsWith("packages/sdk/src/browser.ts"))
+          .map(({ fileName }) => ({
+            tag: "link",
+            attrs: { rel: "modulepreload", crossorigin: true, href: `/${fileName}` },
+            injectTo: "head",
+          })),
+    },
+  };
+}
+
+/** Leaves compressed twins beside what is worth it; the server picks them. */
+function compressed(): Plugin {
+  return {
+    name: "cychat-compressed",
+    apply: "build",
+    closeBundle() {
+      const folder = fileURLToPath(new URL("dist", import.meta.url));
+      for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        if (!/\.(?:js|css|svg|html|webmanifest)$/.test(name)) continue;
+        const path = join(folder, name);
+        const bytes = readFileSync(path);
+        if (bytes.length < 1024) continue;
+        writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+        writeFileSync(`${path}.br`, brotliCompressSync(bytes));
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [svelte(), preloadSdk(), serviceWorker(), compressed()],
+  build: {
+    target: "es2024",
+    // The content security policy allows no inline script, and every browser we support preloads modules by itself.
+    modulePreload: { polyfill: false },
+    // No data: addresses: the policy names 'self' for everything but pictures.
+    assetsInlineLimit: 0,
+    cssCodeSplit: true,
+    reportCompressedSize: false,
+  },
+  worker: { format: "es" },
+  server: {
+    port: 5173,
+    proxy: {
+      "/api": server,
+      "/health": server,
+      "/ws": { target: server.replace("http", "ws"), ws: true },
+    },
+  },
+});

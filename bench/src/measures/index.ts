@@ -1,0 +1,8 @@
+// In the order in which they run: the one that may run out of time comes last.
+import type { Measure } from "../measure.ts";
+import { cryptography } from "./crypto.ts";
+import { directMessages, directMessagesMany } from "./direct-messages.ts";
+import { idleConnections } from "./idle-connections.ts";
+import { start } from "./start.ts";
+
+export const measures: readonly Measure[] = [start, cryptography, directMessages, idleConnections, directMessagesMany];

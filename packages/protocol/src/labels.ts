@@ -1,0 +1,30 @@
+/** Domain separation: every label starts with `cychat/v1/`, and each has one use only. */
+export const labels = {
+  vaultKey: "cychat/v1/vault",
+  rootKey: "cychat/v1/root",
+  vaultBox: "cychat/v1/vault-box",
+  identityBox: "cychat/v1/identity-box",
+  methodBox: "cychat/v1/method-box",
+  wrap: "cychat/v1/wrap",
+  wraps: "cychat/v1/wraps",
+  passwordSalt: "cychat/v1/password-salt",
+  passwordAuth: "cychat/v1/password-auth",
+  passwordKek: "cychat/v1/password-kek",
+  recoveryAuth: "cychat/v1/recovery-auth",
+  recoveryKek: "cychat/v1/recovery-kek",
+  recoveryCheck: "cychat/v1/recovery-check",
+  accountLog: "cychat/v1/account-log",
+  direct: "cychat/v1/direct",
+  record: "cychat/v1/record",
+  memberList: "cychat/v1/member-list",
+  commit: "cychat/v1/commit",
+  seal: "cychat/v1/seal",
+  messageKey: "cychat/v1/message-key",
+  message: "cychat/v1/message",
+  keyringBox: "cychat/v1/keyring-box",
+  safetyNumber: "cychat/v1/safety-number",
+  safetyCode: "cychat/v1/safety-code",
+  localStore: "cychat/v1/local-store",
+} as const;
+
+export type Label = (typeof labels)[keyof typeof labels];

@@ -1,0 +1,16 @@
+import { authEndpoints } from "./auth.ts";
+import { contactEndpoints } from "./contacts.ts";
+import { conversationEndpoints } from "./conversations.ts";
+import { keyEndpoints } from "./keys.ts";
+import { userEndpoints } from "./user.ts";
+
+/** Every REST endpoint there is, by name. */
+export const endpoints = {
+  ...authEndpoints,
+  ...userEndpoints,
+  ...contactEndpoints,
+  ...keyEndpoints,
+  ...conversationEndpoints,
+} as const;
+
+export type Endpoints = typeof endpoints;

@@ -1,0 +1,219 @@
+// The safe of one conversation: epoch keys this account holds, moved there from the letters that bring them.
+import {
+  type Bytes,
+  type ChainState,
+  CryptoError,
+  currentSafeKey,
+  emptyKeyring,
+  epochReference,
+  importSafeKey,
+  type Keyring,
+  type KeyringPlace,
+  mergeKeyrings,
+  openKeyring,
+  openSeal,
+  type RecordPin,
+  recordPinOf,
+  sealKeyring,
+  sha256,
+  type VaultEncryptionKey,
+  verifyEpochKey,
+  withEpochKey,
+  zeroHash,
+} from "@cychat/crypto";
+import { type ConversationId, endpoints, equalBytes, fromBase64url, toBase64url } from "@cychat/protocol";
+import { ClientError, hasCode } from "../client-error.ts";
+import type { Core } from "../core.ts";
+import { type KeyringRecord, tables } from "../store/tables.ts";
+
+const attempts = 8;
+
+interface Letter {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly encapsulated: string;
+  readonly ciphertext: string;
+}
+
+export class KeyringKeeper {
+  #keyring: Keyring = emptyKeyring;
+  #version = 0;
+  /** SHA-256 of the present version's ciphertext: the next one's `previousHash`. */
+  #hash: Bytes = zeroHash();
+  /** Epochs looked for in vain since the last sign that something may have come. */
+  readonly #missed = new Set<number>();
+
+  constructor(
+    readonly core: Core,
+    readonly conversation: ConversationId,
+  ) {}
+
+  async load(): Promise<void> {
+    const record = await tables.keyrings.read(this.core.store, "", this.conversation);
+    if (record === undefined) return;
+    this.#keyring = await this.#open(record);
+    this.#version = record.version;
+    this.#hash = await sha256(record.ciphertext);
+  }
+
+  get pin(): RecordPin | null {
+    return this.#keyring.pin;
+  }
+
+  known(epoch: number): Bytes | undefined {
+    return this.#keyring.keys.get(epoch);
+  }
+
+  /** Something may have come: letters, or a keyring that another device wrote. */
+  hint(): void {
+    this.#missed.clear();
+  }
+
+  /** The key of an epoch: from the safe, from a letter, or from what another device of ours put into the safe. */
+  async key(chain: ChainState, epoch: number): Promise<Bytes | undefined> {
+    const known = await this.#checked(chain, epoch);
+    if (known !== undefined || this.#missed.has(epoch)) return known;
+    await this.collect(chain);
+    const found = await this.#checked(chain, epoch);
+    if (found === undefined) this.#missed.add(epoch);
+    return found;
+  }
+
+  /** Moves every letter that waits into the safe; reads the safe again when a letter is not there (any more). */
+  async collect(chain: ChainState): Promise<void> {
+    const { seals } = await this.core.http.call(endpoints.seals, { params: { id: this.conversation } });
+    const opened = new Map<number, Bytes>();
+    for (const letter of seals) {
+      const key = await this.#openLetter(chain, letter);
+      if (key !== undefined) opened.set(letter.epoch, key);
+    }
+    if (opened.size > 0) await this.#add(opened, recordPinOf(chain));
+    if (!this.#keyring.keys.has(chain.epoch)) await this.refresh();
+  }
+
+  /** The key of an epoch that we have opened ourselves. */
+  async add(state: ChainState, key: Bytes): Promise<void> {
+    await this.#add(new Map([[state.epoch, key]]), recordPinOf(state));
+  }
+
+  /** Reads what another device wrote. Throws rollback, fork. */
+  async refresh(): Promise<void> {
+    const { keyring } = await this.core.http.call(endpoints.keyring, { params: { id: this.conversation } });
+    if (keyring === null) {
+      if (this.#version > 0)
+        throw new ClientError("rollback", "The server lost the keys of this conversation that it had before.");
+      return;
+    }
+    if (keyring.version < this.#version) throw new ClientError("rollback");
+    const ciphertext = fromBase64url(keyring.ciphertext);
+    const hash = await sha256(ciphertext);
+    if (keyring.version === this.#version) {
+      if (!equalBytes(hash, this.#hash)) throw new ClientError("fork");
+      return;
+    }
+    const record = { version: keyring.version, previousHash: fromBase64url(keyring.prev_hash), ciphertext };
+    await this.#keep(record, mergeKeyrings(this.#keyring, await this.#open(record)), hash);
+    this.#missed.clear();
+  }
+
+  async #add(keys: ReadonlyMap<number, Bytes>, pin: RecordPin): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      let next = this.#keyring;
+      for (const [epoch, key] of keys) if (!next.erased.has(epoch)) next = withEpochKey(next, epoch, key, pin);
+      const place: KeyringPlace = {
+        account: this.core.me.account,
+        conversation: this.conversation,
+        version: this.#version + 1,
+        previousHash: this.#hash,
+      };
+      const { ciphertext, hash } = await sealKeyring(await this.#safeKey(), place, next);
+      try {
+        await this.core.http.call(endpoints.putKeyring, {
+          params: { id: this.conversation },
+          body: {
+            version: place.version,
+            ciphertext: toBase64url(ciphertext),
+            prev_hash: toBase64url(place.previousHash),
+            epochs: [...keys.keys()],
+          },
+        });
+      } catch (error) {
+        if (!hasCode(error, "version-conflict")) throw error;
+        await this.refresh();
+        continue;
+      }
+      await this.#keep({ version: place.version, previousHash: place.previousHash, ciphertext }, next, hash);
+      return;
+    }
+    throw new ClientError("version-conflict");
+  }
+
+  async #keep(record: KeyringRecord, keyring: Keyring, hash: Bytes): Promise<void> {
+    await this.core.store.write([tables.keyrings.put("", this.conversation, record)]);
+    this.#keyring = keyring;
+    this.#version = record.version;
+    this.#hash = hash;
+  }
+
+  /** A key from the safe is compared with its record before it is used, whoever put it there. */
+  async #checked(chain: ChainState, epoch: number): Promise<Bytes | undefined> {
+    const key = this.#keyring.keys.get(epoch);
+    if (key !== undefined) await verifyEpochKey(epochReference(chain, epoch), key);
+    return key;
+  }
+
+  /** A letter that does not open is left where it is: another member can be asked to write it again. */
+  async #openLetter(chain: ChainState, letter: Letter): Promise<Bytes | undefined> {
+    if (!chain.epochs.has(letter.epoch)) return undefined;
+    const seal = {
+      recipient: this.core.me.account,
+      generation: letter.generation,
+      encapsulated: fromBase64url(letter.encapsulated),
+      ciphertext: fromBase64url(letter.ciphertext),
+    };
+    for (const keyPair of await this.#encryptionKeys(letter.generation)) {
+      try {
+        return await openSeal(epochReference(chain, letter.epoch), seal, keyPair);
+      } catch (error) {
+        if (!(error instanceof CryptoError)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async #encryptionKeys(generation: number): Promise<readonly VaultEncryptionKey[]> {
+    const ofGeneration = () => this.core.vault.contents.encryptionKeys.filter((key) => key.generation === generation);
+    // Another device rolled the key: it is in the vault, which it wrote before it published the key.
+    if (ofGeneration().length === 0) await this.core.vault.refresh();
+    return ofGeneration();
+  }
+
+  async #safeKey(): Promise<CryptoKey> {
+    const safeKey = currentSafeKey(this.core.vault.contents);
+    if (safeKey === undefined) throw new ClientError("rollback", "The vault lacks its key for conversations.");
+    return importSafeKey(safeKey.key);
+  }
+
+  /** Sealed under the newest safe key or, until it is sealed anew, under an older one. */
+  async #open(record: KeyringRecord): Promise<Keyring> {
+    const { version, previousHash } = record;
+    const place = { account: this.core.me.account, conversation: this.conversation, version, previousHash };
+    const openWithAny = async () => {
+      for (const safeKey of this.core.vault.contents.safeKeys.toReversed()) {
+        try {
+          return await openKeyring(await importSafeKey(safeKey.key), place, record.ciphertext);
+        } catch (error) {
+          if (!hasCode(error, "wrong-key")) throw error;
+        }
+      }
+      return undefined;
+    };
+    let keyring = await openWithAny();
+    if (keyring === undefined) {
+      await this.core.vault.refresh();
+      keyring = await openWithAny();
+    }
+    if (keyring === undefined) throw new CryptoError("wrong-key");
+    return keyring;
+  }
+}

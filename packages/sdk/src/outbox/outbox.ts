@@ -1,0 +1,159 @@
+// What waits to be accepted by the server, in the order it was written. Everything here survives a crash.
+import { type ChainPoint, zeroHash } from "@cychat/crypto";
+import { type AccountId, type ConversationId, type DeviceId, type MessageId, newMessageId } from "@cychat/protocol";
+import type { Problem } from "../client-api.ts";
+import { ClientError } from "../client-error.ts";
+import type { Store, Write } from "../store/store.ts";
+import { type OutboxContent, type OutboxRecord, type SealedEnvelope, type StoredMessage, tables } from "../store/tables.ts";
+
+export interface OutboxChange {
+  readonly writes: readonly Write[];
+  commit(): void;
+}
+
+export class Outbox {
+  readonly #items = new Map<MessageId, OutboxRecord>();
+  #nextOrder = 1;
+
+  constructor(
+    readonly store: Store,
+    readonly device: DeviceId,
+  ) {}
+
+  async load(): Promise<void> {
+    for (const { value } of await tables.outbox.list(this.store)) {
+      this.#items.set(value.id, value);
+      this.#nextOrder = Math.max(this.#nextOrder, value.order + 1);
+    }
+  }
+
+  get(id: MessageId): OutboxRecord | undefined {
+    return this.#items.get(id);
+  }
+
+  /** In the order of writing. */
+  of(conversation: ConversationId): OutboxRecord[] {
+    return [...this.#items.values()].filter((item) => item.conversation === conversation).sort((a, b) => a.order - b.order);
+  }
+
+  conversations(): Set<ConversationId> {
+    return new Set([...this.#items.values()].map((item) => item.conversation));
+  }
+
+  /** Nothing but what was refused for good is left. */
+  get isDrained(): boolean {
+    return [...this.#items.values()].every((item) => item.failed !== null);
+  }
+
+  /** Messages that a deletion under way names. */
+  beingDeleted(conversation: ConversationId): Set<MessageId> {
+    const ids = new Set<MessageId>();
+    for (const item of this.#items.values()) {
+      if (item.conversation !== conversation || item.content.kind !== "delete" || item.failed !== null) continue;
+      for (const target of item.content.targets) ids.add(target.messageId);
+    }
+    return ids;
+  }
+
+  async add(
+    conversation: ConversationId,
+    id: MessageId,
+    content: OutboxContent,
+    writtenAtLocalMs: number,
+  ): Promise<OutboxRecord> {
+    return this.#keep(this.#newItem(conversation, id, content, writtenAtLocalMs));
+  }
+
+  /** The chain of this device in a conversation as it stands: where the next message is put. */
+  async chainPoint(conversation: ConversationId): Promise<ChainPoint | null> {
+    const record = await tables.counters.read(this.store, "", conversation);
+    return record?.device === this.device ? record.point : null;
+  }
+
+  /** The final envelope and the place it takes in the chain, in one write: no crash can part the two. */
+  async seal(item: OutboxRecord, sealed: SealedEnvelope): Promise<OutboxRecord> {
+    if (!this.#items.has(item.id)) throw new ClientError("not-found");
+    const point = { counter: sealed.counter, hash: sealed.hash };
+    return this.#keep({ ...item, sealed }, [tables.counters.put("", item.conversation, { device: this.device, point })]);
+  }
+
+  /** The envelope was never accepted, as the server has said: its place in the chain is free again. */
+  async unseal(item: OutboxRecord, failed: Problem | null): Promise<OutboxRecord> {
+    const before = item.sealed?.before ?? null;
+    const point = before ?? { counter: 0, hash: zeroHash() };
+    const rewind = item.sealed === null ? [] : [tables.counters.put("", item.conversation, { device: this.device, point })];
+    return this.#keep({ ...item, sealed: null, failed }, rewind);
+  }
+
+  /** Tries a refused message again, behind what was written since. */
+  async retry(item: OutboxRecord): Promise<OutboxRecord> {
+    const retried = { ...item, failed: null, order: this.#nextOrder++ };
+    await this.#keep(retried, [tables.outbox.delete(item.conversation, item.order)]);
+    return retried;
+  }
+
+  /** True when it is gone; false when the server may have it, so that it can only be deleted once it is answered. */
+  async discard(item: OutboxRecord): Promise<boolean> {
+    if (item.sealed !== null) {
+      await this.#keep({ ...item, discarded: true });
+      return false;
+    }
+    this.#items.delete(item.id);
+    await this.store.write([tables.outbox.delete(item.conversation, item.order)]);
+    return true;
+  }
+
+  /** The server has these: they leave the outbox in the same write that puts them into the history. */
+  settle(me: AccountId, messages: readonly StoredMessage[], nowLocalMs: number): OutboxChange {
+    const settled: OutboxRecord[] = [];
+    const added: OutboxRecord[] = [];
+    const writes: Write[] = [];
+    for (const { id, sender, device, envelopeHash } of messages) {
+      const item = this.#items.get(id);
+      if (item === undefined || sender !== me || device !== this.device) continue;
+      const { conversation, content } = item;
+      settled.push(item);
+      writes.push(tables.outbox.delete(conversation, item.order));
+      if (content.kind === "delete") {
+        const ids = content.targets.map((target) => target.messageId);
+        writes.push(tables.erasures.put(conversation, id, { conversation, ids }));
+      } else if (item.discarded && envelopeHash !== null) {
+        const deletion = this.#newItem(
+          conversation,
+          newMessageId(nowLocalMs),
+          { kind: "delete", targets: [{ messageId: id, envelopeHash }] },
+          nowLocalMs,
+        );
+        added.push(deletion);
+        writes.push(tables.outbox.put(conversation, deletion.order, deletion));
+      }
+    }
+    return {
+      writes,
+      commit: () => {
+        for (const item of settled) this.#items.delete(item.id);
+        for (const item of added) this.#items.set(item.id, item);
+      },
+    };
+  }
+
+  #newItem(conversation: ConversationId, id: MessageId, content: OutboxContent, writtenAtLocalMs: number): OutboxRecord {
+    return {
+      order: this.#nextOrder++,
+      id,
+      conversation,
+      content,
+      writtenAtLocalMs,
+      failed: null,
+      discarded: false,
+      sealed: null,
+    };
+  }
+
+  async #keep(item: OutboxRecord, writes: readonly Write[] = []): Promise<OutboxRecord> {
+    // `writes` first: a retried item leaves its old place before it takes the new one.
+    await this.store.write([...writes, tables.outbox.put(item.conversation, item.order, item)]);
+    this.#items.set(item.id, item);
+    return item;
+  }
+}

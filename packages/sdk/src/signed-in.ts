@@ -1,0 +1,393 @@
+// A client whose account is open: everything it is made of, put together, from its start to its end.
+import { type Device, verifyWraps } from "@cychat/crypto";
+import { type ConversationId, endpoints, signedFromJson } from "@cychat/protocol";
+import type { ChatEvent, ConnectionState, MessageView, Problem, SessionState } from "./client-api.ts";
+import { hasCode, isTransient } from "./client-error.ts";
+import { Contacts } from "./contacts/contacts.ts";
+import { People } from "./contacts/people.ts";
+import type { Conversation } from "./conversations/conversation.ts";
+import { Directory, mutedSetting } from "./conversations/directory.ts";
+import type { Core } from "./core.ts";
+import type { Environment } from "./environment.ts";
+import { EventHub } from "./event-hub.ts";
+import { AccountDirectory } from "./keys/account-directory.ts";
+import { Trust } from "./keys/trust.ts";
+import { VaultKeeper, type VaultSnapshot } from "./keys/vault-keeper.ts";
+import { Messaging } from "./messages/messaging.ts";
+import { Outbox } from "./outbox/outbox.ts";
+import { Sender } from "./outbox/sender.ts";
+import { Wire } from "./outbox/wire.ts";
+import { problemOf } from "./problems.ts";
+import { ServerTime } from "./server-time.ts";
+import { AccountSettings } from "./session/account-settings.ts";
+import { bindDevice } from "./session/own-log.ts";
+import { nextReminderAtMs, reminderSetting } from "./session/recovery-reminder.ts";
+import { FencedStore } from "./store/fenced-store.ts";
+import type { Store } from "./store/store.ts";
+import { only, type SessionRecord, type StoredMessage, tables } from "./store/tables.ts";
+import { Receipts } from "./sync/receipts.ts";
+import { Sync } from "./sync/sync.ts";
+import { Typing } from "./sync/typing.ts";
+import type { Http } from "./transport/http.ts";
+import { Socket, type SocketState } from "./transport/socket.ts";
+
+export interface SignedInOptions {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly http: Http;
+  readonly events: EventHub;
+  readonly session: SessionRecord;
+  readonly device: Device;
+  readonly vaultKey: CryptoKey;
+  readonly report: (error: unknown) => void;
+  /** Our own log says that this device is revoked. */
+  onDeviceRevoked(): void;
+}
+
+/** A message that arrives later than this after it was sent makes no noise any more. */
+const ringsForMs = 2 * 60_000;
+
+export class SignedIn {
+  readonly core: Core;
+  readonly socket: Socket;
+  readonly contacts: Contacts;
+  readonly outbox: Outbox;
+  readonly directory: Directory;
+  readonly messaging: Messaging;
+  readonly people: People;
+  readonly trust: Trust;
+  readonly settings: AccountSettings;
+  readonly typing: Typing;
+  readonly receipts: Receipts;
+  readonly #sync: Sync;
+  readonly #sender: Sender;
+  readonly #wire: Wire;
+  #session: SessionRecord;
+  #problem: Problem | null = null;
+  #reminderTimer: unknown = null;
+  readonly #stopTelling: () => void;
+
+  private constructor(
+    readonly options: SignedInOptions,
+    readonly store: FencedStore,
+    vault: VaultKeeper,
+    time: ServerTime,
+  ) {
+    const { environment, http, device, report } = options;
+    // A hub of its own, so that nothing of this account is told once it is closed.
+    const events = new EventHub(environment.clock, report);
+    this.#stopTelling = events.subscribe((event) => options.events.emit(event));
+    this.#session = options.session;
+    const me = { account: options.session.account, device };
+    const accounts = new AccountDirectory({
+      http,
+      store,
+      vault,
+      now: () => time.now(),
+      onChanged: (account) => this.#accountChanged(account),
+    });
+    this.core = { environment, store, http, events, time, me, vault, accounts, report };
+    this.socket = new Socket(http.socketUrl, environment, http.tokens, {
+      onState: (state) => this.#socketChanged(state),
+      onFrame: (frame) => {
+        if (!this.#wire.take(frame)) this.#sync.take(frame);
+      },
+      onWelcome: (welcome) => void this.#welcomed(welcome.device).catch(report),
+      onServerTime: (atMs) => time.seen(atMs),
+    });
+    const isOnline = () => this.socket.state.status === "online";
+    const { clock } = environment;
+    this.contacts = new Contacts(this.core, () => this.#listsChanged());
+    this.outbox = new Outbox(store, device.id);
+    this.typing = new Typing(clock, this.socket, () => this.#conversationsChanged());
+    this.receipts = new Receipts(clock, this.socket);
+    this.directory = new Directory({
+      core: this.core,
+      contacts: this.contacts,
+      outbox: this.outbox,
+      typing: this.typing,
+      hooks: this.#hooks(),
+    });
+    this.#wire = new Wire(this.socket, clock);
+    this.#sender = new Sender({
+      core: this.core,
+      outbox: this.outbox,
+      wire: this.#wire,
+      isOnline,
+      conversation: (id) => this.directory.find(id),
+      onItem: (item) =>
+        this.#itemChanged(item.conversation, item.content.kind === "text" ? [this.directory.unsentView(item)] : []),
+      bindDevice: () => bindDevice(http, device),
+    });
+    const { core, directory, outbox, contacts, receipts } = this;
+    this.settings = new AccountSettings(http, store, (profile) => this.update({ profile }));
+    this.messaging = new Messaging({
+      core,
+      directory,
+      outbox,
+      sender: this.#sender,
+      onConversation: () => this.#conversationsChanged(),
+    });
+    this.people = new People(core, contacts, directory, receipts, (id) => this.#sync.read(id));
+    this.trust = new Trust(core, directory);
+    this.#sync = new Sync({
+      core,
+      directory,
+      contacts,
+      receipts,
+      isOnline,
+      typing: this.typing,
+      sender: this.#sender,
+      refreshAccount: () => this.#refreshAccount(),
+      refreshProfile: () => this.settings.refreshProfile(),
+      onReceipt: (conversation, before) => void this.#receiptChanged(conversation, before).catch(report),
+    });
+  }
+
+  /** Opens what is stored; nothing is asked of the server. */
+  static async open(options: SignedInOptions, snapshot?: VaultSnapshot): Promise<SignedIn | null> {
+    const { http, environment, vaultKey, session } = options;
+    const store = new FencedStore(options.store);
+    const synced = await tables.sync.read(store, "", only);
+    const time = new ServerTime(environment.clock, synced?.clockOffsetMs ?? 0);
+    let opened: SignedIn | null = null;
+    const vaultOptions = {
+      http,
+      store,
+      vaultKey,
+      account: session.account,
+      now: () => time.now(),
+      onChanged: () => opened?.vaultChanged(),
+    };
+    const vault = snapshot === undefined ? await VaultKeeper.load(vaultOptions) : new VaultKeeper(vaultOptions, snapshot);
+    if (vault === undefined) return null;
+    opened = new SignedIn(options, store, vault, time);
+    await opened.core.accounts.load();
+    await opened.contacts.load();
+    await opened.outbox.load();
+    await opened.directory.load();
+    await opened.#sync.load();
+    return opened;
+  }
+
+  start(): void {
+    this.socket.start();
+    this.#watchReminder();
+  }
+
+  /** Resolves once nothing of this account is written any more. */
+  async close(): Promise<void> {
+    this.#stopTelling();
+    this.core.events.close();
+    this.#sync.close();
+    this.#sender.close();
+    this.receipts.close();
+    this.socket.stop();
+    this.#wire.disconnected();
+    this.typing.disconnected();
+    const { clock } = this.core.environment;
+    if (this.#reminderTimer !== null) clock.clearTimeout(this.#reminderTimer);
+    await this.store.close();
+  }
+
+  get session(): SessionRecord {
+    return this.#session;
+  }
+
+  sessionState(): SessionState {
+    const { profile, hasRecoveryKey, shouldSetPassword } = this.#session;
+    const isDue = !hasRecoveryKey && this.#reminderAtMs() <= this.core.time.now();
+    return { status: "ready", profile, hasRecoveryKey, recoveryReminderDue: isDue, shouldSetPassword, problem: this.#problem };
+  }
+
+  connectionState(): ConnectionState {
+    const { state } = this.socket;
+    if (state.status === "online" || state.status === "connecting") return { status: state.status, retryAtMs: null };
+    return { status: "offline", retryAtMs: state.status === "waiting" ? state.retryAtMs : null };
+  }
+
+  async update(changes: Partial<SessionRecord>): Promise<void> {
+    this.#session = { ...this.#session, ...changes };
+    await this.core.store.write([tables.session.put("", only, this.#session)]);
+    this.#emitSession();
+  }
+
+  vaultChanged(): void {
+    this.#emitSession();
+    this.#watchReminder();
+    this.#listsChanged();
+  }
+
+  isMuted(id: ConversationId): boolean {
+    return this.core.vault.setting(mutedSetting(id)) === true;
+  }
+
+  async setMuted(id: ConversationId, muted: boolean): Promise<void> {
+    this.directory.get(id);
+    await this.core.vault.setSetting(mutedSetting(id), muted);
+    this.#conversationsChanged();
+  }
+
+  async markRead(id: ConversationId, seq: number): Promise<void> {
+    const conversation = this.directory.get(id);
+    const readSeq = Math.min(seq, conversation.record.toSeq);
+    if (readSeq <= conversation.record.readSeq) return;
+    await conversation.patch({ readSeq, ...(readSeq === conversation.record.toSeq ? { unread: 0 } : {}) });
+    this.receipts.due(conversation);
+    await conversation.recount();
+  }
+
+  /** Strangers whose request was not accepted do not learn that somebody is there. */
+  async setTyping(id: ConversationId, active: boolean): Promise<void> {
+    const { record } = this.directory.get(id);
+    if (record.created && record.state === "active") this.typing.set(id, active);
+  }
+
+  async setDraft(id: ConversationId, text: string): Promise<void> {
+    await this.directory.setDraft(id, text);
+    this.#conversationsChanged();
+  }
+
+  /** Sends what waits, now that whatever it waited for is there. */
+  pump(): void {
+    this.#sender.pumpAll();
+  }
+
+  async #welcomed(device: string | null): Promise<void> {
+    try {
+      if (device !== this.core.me.device.id) await bindDevice(this.core.http, this.core.me.device);
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+    }
+    await this.#sync.connected();
+  }
+
+  /** Own log, vault and unlock methods, as the server shows them now. What contradicts the past is told, and not taken. */
+  async #refreshAccount(): Promise<void> {
+    const { http, accounts, vault, me } = this.core;
+    const seen = { vault: vault.version, wraps: this.#session.wrapsVersion };
+    const [keys] = await Promise.all([http.call(endpoints.ownKeys), this.settings.refreshProfile()]);
+    try {
+      const own = await accounts.take(me.account, keys.log.map(signedFromJson));
+      const mine = own.devices.get(me.device.id);
+      if (mine !== undefined && mine.state === "revoked") return this.options.onDeviceRevoked();
+      await vault.take(keys.vault, seen.vault);
+      const statement = await verifyWraps({
+        account: me.account,
+        identityKey: own.identityKey,
+        statement: signedFromJson(keys.wraps),
+        seenVersion: seen.wraps,
+      });
+      const hasRecoveryKey = statement.wraps.some((wrap) => wrap.kind === "recovery");
+      if (
+        statement.version > this.#session.wrapsVersion ||
+        (statement.version === this.#session.wrapsVersion && hasRecoveryKey !== this.#session.hasRecoveryKey)
+      ) {
+        await this.update({ hasRecoveryKey, wrapsVersion: statement.version });
+      }
+      this.#setProblem(accounts.problem(me.account));
+    } catch (error) {
+      if (isTransient(error) || hasCode(error, "signed-out")) throw error;
+      this.#setProblem(problemOf(error));
+    }
+  }
+
+  #setProblem(problem: Problem | null): void {
+    if (problem?.code === this.#problem?.code) return;
+    this.#problem = problem;
+    this.#emitSession();
+  }
+
+  #hooks() {
+    return {
+      settle: (messages: readonly StoredMessage[]) =>
+        this.outbox.settle(this.core.me.account, messages, this.core.environment.clock.now()),
+      onMessages: (conversation: Conversation, changed: readonly StoredMessage[], added: readonly StoredMessage[]) =>
+        this.#messagesChanged(conversation, changed, added),
+      onChanged: () => this.#conversationsChanged(),
+    };
+  }
+
+  #messagesChanged(conversation: Conversation, changed: readonly StoredMessage[], added: readonly StoredMessage[]): void {
+    const { record } = conversation;
+    const views = this.directory.messageViews(record, changed);
+    if (views.length > 0) this.#itemChanged(conversation.id, views);
+    const theirs = added.filter((message) => message.sender !== this.core.me.account);
+    if (theirs.length > 0) this.receipts.due(conversation);
+    if (theirs.some((message) => message.kind !== "control")) this.typing.take(conversation.id, false);
+    const newest = theirs.findLast((message) => message.kind === "text" && message.seq > record.readSeq);
+    if (newest === undefined || record.state !== "active" || this.isMuted(record.id)) return;
+    if (this.#session.profile.chatStatus === "dnd") return;
+    // What was missed for long is counted, not rung for.
+    if (this.core.time.now() - newest.atMs > ringsForMs) return;
+    this.#emit({ type: "ring", conversation: record.id, message: this.directory.messageView(record, newest) });
+  }
+
+  /** The peer has got further: own messages up to there are shown as delivered, or read. */
+  async #receiptChanged(conversation: Conversation, before: { readSeq: number; deliveredSeq: number }): Promise<void> {
+    const { peerReadSeq, peerDeliveredSeq, fromSeq } = conversation.record;
+    const from = Math.max(
+      fromSeq,
+      Math.min(before.readSeq, before.deliveredSeq) + 1,
+      Math.max(peerReadSeq, peerDeliveredSeq) - 500,
+    );
+    const to = Math.max(peerReadSeq, peerDeliveredSeq);
+    const isMine = (message: StoredMessage) => message.sender === this.core.me.account && message.kind !== "control";
+    const mine = await conversation.history.newestBefore(to + 1, from, Number.POSITIVE_INFINITY, isMine);
+    if (mine.length > 0) this.#itemChanged(conversation.id, this.directory.messageViews(conversation.record, mine.reverse()));
+  }
+
+  #itemChanged(conversation: ConversationId, messages: readonly MessageView[]): void {
+    if (messages.length > 0) this.#emit({ type: "messages", conversation, messages });
+    this.#conversationsChanged();
+  }
+
+  #accountChanged(account: string): void {
+    if (account === this.core.me.account) return;
+    this.#conversationsChanged();
+    for (const conversation of this.directory.all()) {
+      if (conversation.peer !== account) continue;
+      conversation.heal().catch(() => {});
+      this.#sender.pump(conversation.id);
+    }
+  }
+
+  #socketChanged(state: SocketState): void {
+    if (state.status !== "online") {
+      this.#wire.disconnected();
+      this.typing.disconnected();
+    }
+    this.#emit({ type: "connection", connection: this.connectionState() });
+  }
+
+  #listsChanged(): void {
+    this.core.events.soon("contacts", async () => ({ type: "contacts", contacts: this.contacts.list() }));
+    this.#conversationsChanged();
+  }
+
+  #conversationsChanged(): void {
+    this.core.events.soon("conversations", async () => ({ type: "conversations", conversations: this.directory.views() }));
+  }
+
+  #emitSession(): void {
+    this.#emit({ type: "session", session: this.sessionState() });
+  }
+
+  #emit(event: ChatEvent): void {
+    this.core.events.emit(event);
+  }
+
+  #reminderAtMs(): number {
+    return nextReminderAtMs(this.core.vault.setting(reminderSetting));
+  }
+
+  /** Tells the session again when the reminder becomes due. */
+  #watchReminder(): void {
+    const { clock } = this.core.environment;
+    if (this.#reminderTimer !== null) clock.clearTimeout(this.#reminderTimer);
+    this.#reminderTimer = null;
+    const leftMs = this.#reminderAtMs() - this.core.time.now();
+    // Timers hold 24 days at most; a reminder lies a week away at most.
+    if (leftMs > 0) this.#reminderTimer = clock.setTimeout(() => this.vaultChanged(), leftMs);
+  }
+}

@@ -1,0 +1,230 @@
+// What a client keeps, table by table. A record that can be rebuilt from the server is a cache; the rest is named so.
+import type { AccountState, ChainPoint, ChainState, MessageTarget } from "@cychat/crypto";
+import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
+import type { ContactView, ConversationView, PersonView, Problem, Profile } from "../client-api.ts";
+import type { TokenPair } from "../transport/tokens.ts";
+import { Table } from "./store.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Who is signed in here. Not a cache. */
+export interface SessionRecord {
+  readonly account: AccountId;
+  readonly profile: Profile;
+  /** null until the account was unlocked here. The private halves are in the store's keys: `device`, `vault`. */
+  readonly device: { readonly id: DeviceId; readonly publicKey: Bytes } | null;
+  readonly hasRecoveryKey: boolean;
+  readonly shouldSetPassword: boolean;
+  /** The newest wraps statement seen: an older one is a rollback. */
+  readonly wrapsVersion: number;
+}
+
+/** Why a client is signed out: shown after a restart, too. */
+export interface SignedOutRecord {
+  readonly reason: "log-out" | "revoked" | "expired";
+}
+
+export interface VaultRecord {
+  readonly version: number;
+  /** As the server has it: the vault key is needed to open it. */
+  readonly ciphertext: Bytes;
+}
+
+/** The verified keys of somebody, own account included. Also a pin, until the vault holds one. */
+export interface AccountRecord {
+  readonly state: AccountState;
+  readonly firstSeenMs: number;
+  readonly verified: boolean;
+}
+
+export interface EpochMark {
+  readonly seq: number;
+  /** Server's clock at the commit of the record that opened the epoch. */
+  readonly openedAtMs: number;
+  /** This machine's clock when it first saw that record. */
+  readonly seenAtLocalMs: number;
+}
+
+/** The verified records of a conversation. Also a pin. */
+export interface ChainRecord {
+  readonly state: ChainState;
+  readonly marks: ReadonlyMap<number, EpochMark>;
+}
+
+export interface KeyringRecord {
+  readonly version: number;
+  readonly previousHash: Bytes;
+  readonly ciphertext: Bytes;
+}
+
+/** Where this device's own chain in a conversation stands. Not a cache. */
+export interface CounterRecord {
+  readonly device: DeviceId;
+  readonly point: ChainPoint;
+}
+
+export interface StoredMessage {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly id: MessageId;
+  readonly sender: AccountId;
+  readonly device: DeviceId;
+  /** `control`: says something about other messages (a deletion) and is not shown itself. */
+  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "control";
+  readonly text: string;
+  /** As signed; null when it could not be read. */
+  readonly sentAtMs: number | null;
+  readonly envelopeHash: Bytes | null;
+  readonly problem: Problem | null;
+  /** Of an unreadable message: to try again when keys come. */
+  readonly envelope: string | null;
+}
+
+/** First and last known message of one device in a conversation, within the range that is stored. */
+export interface DeviceChain {
+  readonly account: AccountId;
+  readonly first: { readonly counter: number; readonly prev: Bytes; readonly seq: number } | null;
+  readonly last: { readonly counter: number; readonly hash: Bytes; readonly seq: number } | null;
+  /** Entries of this device whose ciphertext was erased, before `first` and after `last`. */
+  readonly erasedBefore: readonly MessageId[];
+  readonly erasedAfter: readonly MessageId[];
+}
+
+/** A hole in a device's chain that nothing has explained yet. */
+export interface OpenGap {
+  readonly device: DeviceId;
+  readonly account: AccountId;
+  /** The message behind the hole. */
+  readonly seq: number;
+  readonly fromCounter: number;
+  readonly missing: number;
+  /** Erased entries that stand in the hole. */
+  readonly erased: readonly MessageId[];
+  /** The user was told. */
+  readonly reported: boolean;
+}
+
+/** An entry that the server says was erased by its sender, without a signed deletion known yet. */
+export interface Unexplained {
+  /** Whether the server still has older messages; before that it may be its retention. */
+  readonly certain: boolean;
+  readonly seq: number;
+  readonly id: MessageId;
+  readonly sender: AccountId;
+}
+
+export interface ConversationRecord {
+  readonly id: ConversationId;
+  readonly peer: PersonView;
+  readonly state: ConversationView["state"];
+  /** Whether it exists on the server. */
+  readonly created: boolean;
+  /** The newest number known to exist. */
+  readonly lastSeq: number;
+  /** Entries `fromSeq` … `toSeq` are stored without a hole; empty while `fromSeq` is `toSeq` + 1. */
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly readSeq: number;
+  /** What the server is known to have of our own receipts. */
+  readonly serverReadSeq: number;
+  readonly serverDeliveredSeq: number;
+  readonly peerReadSeq: number;
+  readonly peerDeliveredSeq: number;
+  readonly unread: number;
+  readonly lastMessage: StoredMessage | null;
+  readonly changedAtMs: number;
+  /** What the server was caught with here; it stays. */
+  readonly problem: Problem | null;
+  /** Why reading on is not possible now; gone as soon as it is. */
+  readonly failure: Problem | null;
+  readonly chains: ReadonlyMap<DeviceId, DeviceChain>;
+  readonly gaps: readonly OpenGap[];
+  readonly unexplained: readonly Unexplained[];
+  /** Numbers of messages to try again when keys come. */
+  readonly unreadable: readonly number[];
+}
+
+export type OutboxContent =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "delete"; readonly targets: readonly MessageTarget[] };
+
+export interface SealedEnvelope {
+  /** base64url, exactly as sent. */
+  readonly envelope: string;
+  readonly hash: Bytes;
+  readonly epoch: number;
+  readonly sentAtMs: number;
+  /** This device's chain before this message: what to go back to if it is never accepted. */
+  readonly before: ChainPoint | null;
+  readonly counter: number;
+}
+
+/** What waits to be accepted by the server. Not a cache. */
+export interface OutboxRecord {
+  readonly order: number;
+  readonly id: MessageId;
+  readonly conversation: ConversationId;
+  readonly content: OutboxContent;
+  readonly writtenAtLocalMs: number;
+  /** Why it was refused for good; the user retries or discards it. */
+  readonly failed: Problem | null;
+  /** The user took it back while the server's answer was out: if it was accepted, it is deleted right away. */
+  readonly discarded: boolean;
+  readonly sealed: SealedEnvelope | null;
+}
+
+/** Ciphertext to erase on the server, its signed deletion being accepted. Not a cache. */
+export interface ErasureRecord {
+  readonly conversation: ConversationId;
+  readonly ids: readonly MessageId[];
+}
+
+/** Why a message is not there to be read. */
+export interface DeletionRecord {
+  readonly by: AccountId;
+  /** What a verified deletion names; null where something else explains it: the server's retention, or that it is there,
+   * and shown as unreadable. */
+  readonly envelopeHash: Bytes | null;
+}
+
+export interface PictureRecord {
+  readonly version: number;
+  readonly bytes: Bytes;
+  readonly type: string;
+}
+
+export interface SyncRecord {
+  /** The server's `as_of_ms` of the last listing; null before the first one. */
+  readonly asOfMs: number | null;
+  /** Server clock minus local clock, as last seen. */
+  readonly clockOffsetMs: number;
+}
+
+export const tables = {
+  session: new Table<SessionRecord>("session"),
+  signedOut: new Table<SignedOutRecord>("signed-out"),
+  tokens: new Table<TokenPair>("tokens"),
+  vault: new Table<VaultRecord>("vault"),
+  accounts: new Table<AccountRecord>("accounts"),
+  contacts: new Table<readonly ContactView[]>("contacts"),
+  chains: new Table<ChainRecord>("chains"),
+  keyrings: new Table<KeyringRecord>("keyrings"),
+  counters: new Table<CounterRecord>("counters"),
+  conversations: new Table<ConversationRecord>("conversations"),
+  /** group: conversation, key: number of a block of {@link blockSize} entries. */
+  history: new Table<readonly StoredMessage[]>("history"),
+  /** group: conversation, key: message id. */
+  deletions: new Table<DeletionRecord>("deletions"),
+  /** group: conversation, key: order. */
+  outbox: new Table<OutboxRecord>("outbox"),
+  /** group: conversation, key: id of the deletion. */
+  erasures: new Table<ErasureRecord>("erasures"),
+  drafts: new Table<string>("drafts"),
+  pictures: new Table<PictureRecord>("pictures"),
+  sync: new Table<SyncRecord>("sync"),
+} as const;
+
+export const blockSize = 64;
+
+/** The key of the tables that have one record. */
+export const only = "only";

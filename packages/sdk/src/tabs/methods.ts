@@ -1,0 +1,60 @@
+// The methods of a client, by name: what may cross from one tab to another.
+import type { ChatApi } from "../client-api.ts";
+
+export type Method = keyof ChatApi;
+
+/** Whether a call may be made again when nobody knows if it was carried out: once or twice, the result is the same. */
+const repeatable: Readonly<Record<Method, boolean>> = {
+  session: true,
+  connection: true,
+  register: false,
+  logIn: false,
+  logInWithRecoveryKey: false,
+  logOut: true,
+  changePassword: false,
+  setPasswordWithRecoveryKey: false,
+  prepareRecoveryKey: false,
+  confirmRecoveryKey: false,
+  postponeRecoveryKey: false,
+  updateProfile: true,
+  setChatStatus: true,
+  setPicture: true,
+  removePicture: true,
+  picture: true,
+  sessions: true,
+  revokeSession: false,
+  revokeOtherSessions: true,
+  contacts: true,
+  addContact: false,
+  removeContact: false,
+  blocked: true,
+  block: true,
+  unblock: false,
+  conversations: true,
+  openDirect: true,
+  answerRequest: false,
+  history: true,
+  /** It carries the message's id, see `TabClient`. */
+  sendText: true,
+  retry: false,
+  discard: false,
+  deleteMessages: true,
+  deleteAllMyMessages: true,
+  markRead: true,
+  setTyping: true,
+  setDraft: true,
+  setMuted: true,
+  safetyNumber: true,
+  setVerified: true,
+  acceptIdentityChange: true,
+};
+
+export const methods = Object.keys(repeatable) as Method[];
+
+export function isMethod(name: string): name is Method {
+  return Object.hasOwn(repeatable, name);
+}
+
+export function isRepeatable(method: Method): boolean {
+  return repeatable[method];
+}

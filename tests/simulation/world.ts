@@ -1,0 +1,162 @@
+// The real server, everybody's devices, and the time between them.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
+import { Device } from "./device.ts";
+import { fair, type Weather } from "./link.ts";
+import { Traffic } from "./traffic.ts";
+import { Truth, Violation } from "./truth.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export interface Account {
+  readonly name: string;
+  readonly email: string;
+  /** Newest first: of one that was just changed nobody may know whether the server took it. */
+  passwords: string[];
+  recoveryKeys: string[];
+  devices: Device[];
+}
+
+/** Only a run that fails ever waits so long: by the virtual clock, and by the real one. */
+const patience = { virtualMs: 15 * 60_000, realMs: 10_000 } as const;
+/** Timers up to here are let go off at once; before later ones the server gets a moment for its own. */
+const soonMs = 1_000;
+const momentMs = 2;
+
+export class World implements AsyncDisposable {
+  readonly clock = new VirtualClock(Date.now());
+  readonly traffic = new Traffic();
+  readonly truth = new Truth();
+  readonly accounts: Account[] = [];
+  weather: Weather = fair;
+  serverUrl: string | null = null;
+  #failure: Error | null = null;
+  #server: TestServer | null = null;
+  #devices = 0;
+  readonly #folder = mkdtempSync(join(tmpdir(), "cychat-simulation-"));
+
+  private constructor(readonly seed: number) {}
+
+  static async start(seed: number): Promise<World> {
+    const world = new World(seed);
+    await world.startServer();
+    return world;
+  }
+
+  get server(): TestServer {
+    if (this.#server === null) throw new Error("The server is not running.");
+    return this.#server;
+  }
+
+  get devices(): Device[] {
+    return this.accounts.flatMap((account) => account.devices);
+  }
+
+  addAccount(name: string): Account {
+    const account = {
+      name,
+      email: `${name}@example.org`,
+      passwords: [`the first password of ${name}`],
+      recoveryKeys: [],
+      devices: [],
+    };
+    this.accounts.push(account);
+    return account;
+  }
+
+  addDevice(account: Account): Device {
+    this.#devices += 1;
+    const device = new Device(this, account.name, this.#devices);
+    account.devices.push(device);
+    return device;
+  }
+
+  accountOf(name: string): Account {
+    const account = this.accounts.find((candidate) => candidate.name === name);
+    if (account === undefined) throw new Error(`There is no ${name}.`);
+    return account;
+  }
+
+  async startServer(): Promise<void> {
+    this.#server = await startTestServer({ folder: this.#folder, now: () => this.clock.now() });
+    this.serverUrl = this.#server.url;
+  }
+
+  /** Stops while requests are under way, and stays away until {@link startServer}. */
+  async stopServer(): Promise<void> {
+    const { server } = this;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Violation("the server does not stop")), patience.realMs);
+    await Promise.race([server.stop(), late.promise]).finally(() => clearTimeout(timer));
+    this.serverUrl = null;
+    this.#server = null;
+  }
+
+  /** Everything that the server has written. */
+  readServerFiles(): Buffer[] {
+    const files = readdirSync(this.#folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return files.map((file) => readFileSync(join(file.parentPath, file.name)));
+  }
+
+  /** Something that must not be was seen: the run ends at its next turn. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Lets what is under way go on; where nothing is, lets time pass until something is due. */
+  async turn(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    const { traffic, clock } = this;
+    if (!traffic.isQuiet) return traffic.next();
+    const { happened } = traffic;
+    for (let n = 0; n < 4; n++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (traffic.happened !== happened) return;
+    }
+    if (clock.nextInMs > soonMs) {
+      await new Promise<void>((resolve) => setTimeout(resolve, momentMs));
+      if (traffic.happened !== happened) return;
+    }
+    if (traffic.isQuiet) clock.advance();
+  }
+
+  /** Turns until the work is done. */
+  async drive<T>(work: Promise<T>): Promise<T> {
+    let isDone = false;
+    const end = () => {
+      isDone = true;
+      this.traffic.happen();
+    };
+    work.then(end, end);
+    const hasPatience = this.#patience();
+    while (!isDone) {
+      if (!hasPatience()) throw new Violation("a call never came back");
+      await this.turn();
+    }
+    return work;
+  }
+
+  /** Turns until nothing is wrong any more. `look` says what still is. */
+  async until(look: () => Promise<string | null>): Promise<void> {
+    const hasPatience = this.#patience();
+    for (;;) {
+      const wrong = await look();
+      if (wrong === null) return;
+      if (!hasPatience()) throw new Violation(wrong);
+      const { happened } = this.traffic;
+      for (let turns = 0; turns < 20 && this.traffic.happened === happened; turns++) await this.turn();
+    }
+  }
+
+  #patience(): () => boolean {
+    const from = { virtualMs: this.clock.now(), realMs: performance.now() };
+    return () => this.clock.now() - from.virtualMs < patience.virtualMs || performance.now() - from.realMs < patience.realMs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const device of this.devices) device.crash();
+    await this.#server?.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
