@@ -157,7 +157,11 @@ export class SignedIn {
       vaultKey,
       account: session.account,
       now: () => time.now(),
-      onChanged: () => opened?.vaultChanged(),
+      onChanged: () => {
+        opened?.vaultChanged();
+        // What fails for want of a connection is done at the next one: then every log is read again before it is used.
+        opened?.core.accounts.catchUpWithPins().catch(() => {});
+      },
     };
     const vault = snapshot === undefined ? await VaultKeeper.load(vaultOptions) : new VaultKeeper(vaultOptions, snapshot);
     if (vault === undefined) return null;

@@ -129,6 +129,18 @@ export class AccountDirectory {
     this.options.onChanged(account);
   }
 
+  /** Reads again the logs of which another of our devices has seen and pinned more: the server must show it here, too. */
+  async catchUpWithPins(): Promise<void> {
+    const behind = [...this.#records].filter(([account, { state }]) => {
+      const pin = this.options.vault.contents.pins.get(account);
+      return pin !== undefined && equalBytes(pin.identityHash, state.identityHash) && pin.n > state.head.n;
+    });
+    for (const [account] of behind) {
+      this.stale(account);
+      await this.refresh(account);
+    }
+  }
+
   /** Writes pins that the vault lacks or has older; what fails is tried again at the next connection. */
   pinAll(): Promise<void> {
     this.#pinning ??= this.#writePins().finally(() => {
@@ -177,11 +189,13 @@ export class AccountDirectory {
     const entries = await this.#entries(account, n > 0 ? n - 1 : undefined);
     try {
       if (entries.length === 0) throw new CryptoError("rollback");
-      return await extendAccountLog(known, entries);
+      const state = await extendAccountLog(known, entries);
+      assertReaches(state, this.#pin(account));
+      return state;
     } catch (error) {
       if (!hasCode(error, ...logProblems)) throw error;
       // The whole log tells what has really happened: another identity, or another past of the same one.
-      return verifyAccountLog(account, await this.#entries(account), pinOf(known));
+      return verifyAccountLog(account, await this.#entries(account), this.#pin(account));
     }
   }
 
@@ -223,6 +237,14 @@ export class AccountDirectory {
 function isBehind(pin: ContactPin | undefined, state: AccountState): boolean {
   if (pin === undefined) return true;
   return equalBytes(pin.identityHash, state.identityHash) && pin.n < state.head.n;
+}
+
+/** Throws rollback where the log ends before what was pinned, fork where it says something else there. */
+function assertReaches(state: AccountState, pin: AccountPin | undefined): void {
+  if (pin === undefined || !equalBytes(pin.identityHash, state.identityHash)) return;
+  const hash = state.hashes[pin.n];
+  if (hash === undefined) throw new CryptoError("rollback");
+  if (!equalBytes(hash, pin.hash)) throw new CryptoError("fork");
 }
 
 function furthestPin(pin: ContactPin | undefined, state: AccountState): AccountPin {
