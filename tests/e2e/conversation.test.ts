@@ -373,6 +373,7 @@ describe("a message's text", () => {
 
 test("a chat with a new contact is there before its first message, also after a reload, with what was typed", async () => {
   await using tina = await friend("Tina");
+  expect(await alice.item("Tina").innerText()).not.toContain("1970");
   await alice.page.reload();
   await alice.get("timeline-start").waitFor();
   await alice.get("composer").fill("not sent yet");

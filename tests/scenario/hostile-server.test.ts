@@ -289,6 +289,7 @@ test("a clock that is a year off changes neither the order nor the shown time", 
   await bob.texts(chat, 2);
   await bob.client.sendText(chat, "three");
   expect(await alice.texts(chat, 3)).toEqual(["one", "two", "three"]);
+  await bob.until("has sent all", async () => (await bob.all(chat)).every((message) => message.atMs !== null));
   for (const message of await bob.all(chat)) expect(Math.abs(message.sentAtMs - (message.atMs ?? 0))).toBeLessThan(60_000);
 });
 

@@ -16,7 +16,7 @@ import {
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 
 /** Argon2 is measured and tested elsewhere; here it only has to be a function of password and salt. */
-export async function quickArgon2id(password: string, salt: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+async function quickArgon2id(password: string, salt: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new TextEncoder().encode(password);
   const both = new Uint8Array(bytes.length + salt.length);
   both.set(bytes);
@@ -168,7 +168,7 @@ export class Person {
   }
 }
 
-export function until<T>(client: ChatClient, what: string, condition: () => Promise<T | false | null | undefined>): Promise<T> {
+function until<T>(client: ChatClient, what: string, condition: () => Promise<T | false | null | undefined>): Promise<T> {
   return new Promise((resolve, reject) => {
     let looking = false;
     let again = false;
@@ -202,7 +202,7 @@ export function until<T>(client: ChatClient, what: string, condition: () => Prom
 }
 
 /** mulberry32: enough for jitter. */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -30,6 +30,7 @@ const excusable = [
   "not-found",
   "no-keys",
   "unsent-messages",
+  "token-revoked",
 ] as const;
 
 export class Device {

@@ -102,12 +102,15 @@ function wrongMessages(world: World, stored: Stored, { device, messages }: Shown
 /** Unread, receipts: the same on all devices of an account, and what the peer is shown of them. */
 function wrongCounts(world: World, stored: Stored, { device, view, messages }: Shown, all: readonly Shown[]): string | null {
   const other = all.find((shown) => shown.device.account === device.account);
-  if (other !== undefined && other.view.readSeq !== view.readSeq)
+  // Of a request nothing is told, not even to one's other devices, until it is accepted.
+  const isRequest = view.state === "request";
+  if (other !== undefined && !isRequest && other.view.readSeq !== view.readSeq)
     return `has read up to ${view.readSeq}, ${other.device.name} up to ${other.view.readSeq}`;
   if (other !== undefined && other.view.muted !== view.muted)
     return `is ${view.muted ? "" : "not "}muted, unlike ${other.device.name}`;
   const { sure, maybe } = world.truth.readUpTo(device.account, stored.id);
-  if (view.readSeq < sure || view.readSeq > maybe) return `has read up to ${view.readSeq}, it should be ${sure} to ${maybe}`;
+  if ((view.readSeq < sure && !isRequest) || view.readSeq > maybe)
+    return `has read up to ${view.readSeq}, it should be ${sure} to ${maybe}`;
   const unread = messages.filter(({ mine, kind, seq }) => !mine && kind !== "deleted" && (seq ?? 0) > view.readSeq).length;
   if (view.unread !== unread) return `counts ${view.unread} unread messages, there are ${unread}`;
   const last = messages.at(-1);
@@ -142,7 +145,7 @@ async function wrongKeys(stored: Stored, all: readonly Shown[], isLast: boolean)
   return numbers.size > 1 ? "not everybody has the same safety number" : null;
 }
 
-export async function wholeHistory(client: ChatClient, conversation: ConversationId): Promise<MessageView[]> {
+async function wholeHistory(client: ChatClient, conversation: ConversationId): Promise<MessageView[]> {
   let messages: MessageView[] = [];
   for (;;) {
     const [oldest] = messages;

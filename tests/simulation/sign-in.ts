@@ -26,6 +26,8 @@ export async function signIn({ random }: Pick<Scene, "random">, account: Account
       (client) => client.logIn({ email, password }),
       "wrong-credentials",
       "already-signed-in",
+      // The password was changed by another device right between the log-in and the look at the keys.
+      ...(account.passwords.length > 1 ? ["wrong-key"] : []),
     );
     if (entered.kind !== "refused" || entered.code !== "wrong-credentials") return;
   }

@@ -141,7 +141,7 @@ export class World implements AsyncDisposable {
   async until(look: () => Promise<string | null>): Promise<void> {
     const hasPatience = this.#patience();
     for (;;) {
-      const wrong = await look();
+      const wrong = await this.drive(look());
       if (wrong === null) return;
       if (!hasPatience()) throw new Violation(wrong);
       const { happened } = this.traffic;
@@ -156,7 +156,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const device of this.devices) device.crash();
-    await this.#server?.stop();
+    if (this.#server !== null) await this.stopServer();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

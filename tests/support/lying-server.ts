@@ -74,6 +74,8 @@ export interface LiedRequest {
 export class Lies {
   /** Requests, as they went out. */
   readonly asked: LiedRequest[] = [];
+  /** Called before a request goes out; it waits for this. */
+  before: (request: LiedRequest) => Promise<void> = async () => {};
   /** Answers instead of the server, which never hears of the request. */
   instead: (request: LiedRequest) => Response | null = () => null;
   /** Alters what the server answers. */
@@ -107,6 +109,7 @@ export class Lies {
     const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
     const request: LiedRequest = { method: init.method ?? "GET", path: pathname.slice("/api/v1".length), query, body };
     this.asked.push(request);
+    await this.before(request);
     const lie = this.instead(request) ?? (await this.#lieAboutEntries(url, init, request));
     if (lie !== null) return lie;
     const response = await fetch(url, init);

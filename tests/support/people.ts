@@ -11,7 +11,7 @@ export interface Person extends AsyncDisposable {
   readonly events: ChatEvent[];
 }
 
-export const passwordOf = (nickname: string) => `a long password of ${nickname}`;
+const passwordOf = (nickname: string) => `a long password of ${nickname}`;
 
 /** Registers somebody new. */
 export async function newPerson(nickname: string, options: CreateClientOptions): Promise<Person> {

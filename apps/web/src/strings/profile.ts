@@ -12,8 +12,8 @@ export const profile = {
   saved: "Saved",
   status: "Chat status",
   statusHints: {
-    online: "Your contacts see when you are here.",
-    busy: "Your contacts see that you are busy.",
+    online: "Contacts see when you are here.",
+    busy: "Contacts see that you are busy.",
     dnd: "Nothing rings on your devices.",
     offline: "Nobody sees when you are here.",
   },

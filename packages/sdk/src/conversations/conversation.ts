@@ -86,7 +86,7 @@ export class Conversation {
   /** An entry as it comes over the socket. In order it is taken at once; anything missing before it is fetched. */
   receive(entry: Entry): Promise<void> {
     this.#incoming.push(entry);
-    return this.#guarded(() => this.#takeIncoming());
+    return this.#guarded(() => this.#takeIncoming(), false);
   }
 
   /** Reads what is missing up to `lastSeq`: costs in proportion to that. */
@@ -94,7 +94,7 @@ export class Conversation {
     return this.#guarded(async () => {
       if (lastSeq > this.#record.toSeq) await this.#fill();
       await this.#heal();
-    });
+    }, true);
   }
 
   /** Keys, records or accounts may have come: what could not be read, or read on, is tried again. */
@@ -109,7 +109,7 @@ export class Conversation {
   async before(seq: number, limit: number): Promise<{ messages: StoredMessage[]; reachedStart: boolean }> {
     const visible = (message: StoredMessage) => message.kind !== "control";
     // A device that has not begun to read here yet has nothing to show.
-    if (this.#record.created && this.#record.toSeq === 0) await this.#guarded(() => this.#fill());
+    if (this.#record.created && this.#record.toSeq === 0) await this.#guarded(() => this.#fill(), false);
     for (;;) {
       const { fromSeq, created } = this.#record;
       const messages = await this.history.newestBefore(Math.min(seq, this.#record.toSeq + 1), fromSeq, limit, visible);
@@ -139,14 +139,19 @@ export class Conversation {
       this.#deletions.set(key as MessageId, value);
   }
 
-  /** The boundary: what goes wrong here is this conversation's problem, unless it is worth another try. */
-  async #guarded(task: () => Promise<void>): Promise<void> {
+  /**
+   * The boundary: what goes wrong here is this conversation's problem, unless it is worth another try. `isWhole`: the
+   * task reads again whatever had failed, so when it goes well, that is over.
+   */
+  async #guarded(task: () => Promise<void>, isWhole: boolean): Promise<void> {
+    const before = this.#record.failure;
     try {
       await this.run(task);
-      if (this.#record.failure !== null) await this.patch({ failure: null });
+      if (isWhole && before !== null && this.#record.failure === before) await this.patch({ failure: null });
     } catch (error) {
       if (isTransient(error) || hasCode(error, "signed-out", "closed")) throw error;
-      await this.patch({ failure: problemOf(error) });
+      const failure = problemOf(error);
+      if (failure.code !== this.#record.failure?.code) await this.patch({ failure });
     }
   }
 
@@ -253,6 +258,7 @@ export class Conversation {
     const next = (): ConversationRecord => ({
       ...this.#record,
       ...read,
+      failure: result.failure ?? this.#record.failure,
       lastSeq: Math.max(lastSeq, this.#record.lastSeq),
       unread: Math.max(0, this.#record.unread + newlyUnread),
       lastMessage: lastVisible(this.#record.lastMessage, changed),

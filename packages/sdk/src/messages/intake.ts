@@ -18,6 +18,8 @@ export interface IntakeResult {
   readonly added: readonly StoredMessage[];
   readonly deletions: ReadonlyMap<MessageId, DeletionRecord>;
   readonly record: ConversationRecord;
+  /** What the server was caught with, that a later reading may find to be in order. */
+  readonly failure: Problem | null;
   /** For the next page of the same request. */
   readonly prefix: ErasedPrefix;
 }
@@ -52,6 +54,7 @@ export class Intake {
   #prefix: ErasedPrefix = "told";
   readonly #unreadable: Set<number>;
   #problem: Problem | null;
+  #failure: Problem | null = null;
 
   constructor(
     readonly parts: IntakeParts,
@@ -117,7 +120,8 @@ export class Intake {
     for (const entry of entries) {
       const opened = await this.parts.opener.open(entry);
       if (opened.opened !== null) this.#chains.forward(opened.opened.link, false);
-      if (opened.opened !== null || !opened.mayHeal) await this.#take(entry, opened, "next");
+      const isSame = opened.opened === null && opened.mayHeal && !opened.isContradicted;
+      if (!isSame) await this.#take(entry, opened, "next");
     }
     this.#added.length = 0;
     return this.#finish(this.record);
@@ -157,11 +161,9 @@ export class Intake {
     });
   }
 
-  async #take(
-    entry: MessageEntry,
-    { opened, envelopeHash, mayHeal, problem: wrong }: OpenedEntry,
-    verdict: Verdict,
-  ): Promise<void> {
+  async #take(entry: MessageEntry, result: OpenedEntry, verdict: Verdict): Promise<void> {
+    const { opened, envelopeHash, mayHeal, problem: wrong } = result;
+    if (result.isContradicted) this.#failure = wrong;
     const place = { seq: entry.seq, atMs: entry.at_ms, id: entry.id, sender: entry.sender, device: entry.device, envelopeHash };
     if (opened === null) {
       // Not this message alone: from here on the two sides have different histories.
@@ -224,6 +226,7 @@ export class Intake {
       added: this.#added.map((message) => this.#messages.get(message.seq) ?? message),
       deletions: this.#deletions,
       prefix: this.#prefix,
+      failure: this.#failure,
       record: {
         ...record,
         chains: this.#chains.chains,

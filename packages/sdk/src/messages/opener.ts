@@ -16,6 +16,8 @@ export interface OpenedEntry {
   readonly problem: Problem | null;
   /** Whether keys or records that may still come could change that. */
   readonly mayHeal: boolean;
+  /** The server was caught showing other records or keys than before: that concerns the whole conversation. */
+  readonly isContradicted: boolean;
 }
 
 /** Codes that newer keys, records or account logs can turn into a readable message. */
@@ -47,10 +49,7 @@ export class Opener {
     readonly keyring: KeyringKeeper,
   ) {}
 
-  /**
-   * Rejects when something is out of reach (the network, a closed store), and when the server is caught showing other
-   * records than before: then the entry is to be opened later.
-   */
+  /** Rejects only when something is out of reach (the network, a closed store): then the entry is to be opened later. */
   async open(entry: MessageEntry): Promise<OpenedEntry> {
     const bytes = fromBase64url(entry.envelope);
     const envelopeHash = await sha256(bytes);
@@ -59,13 +58,21 @@ export class Opener {
       const { device, sender: account, seq } = entry;
       const { counter, prev, content, sentAtMs } = message;
       const link = { device, account, seq, counter, prev, envelopeHash };
-      return { envelopeHash, opened: { content, sentAtMs, link }, problem: this.#warning(message), mayHeal: false };
+      return {
+        envelopeHash,
+        opened: { content, sentAtMs, link },
+        problem: this.#warning(message),
+        mayHeal: false,
+        isContradicted: false,
+      };
     } catch (error) {
       const reason = error instanceof Unready ? error.cause : error;
       if (!(reason instanceof CryptoError) && !hasCode(reason, "undecryptable", "not-a-message", "no-keys", "rollback", "fork"))
         throw reason;
-      const mayHeal = error instanceof Unready || hasCode(reason, ...healable);
-      return { envelopeHash, opened: null, problem: problemOf(reason), mayHeal };
+      const isUnready = error instanceof Unready;
+      const mayHeal = isUnready || hasCode(reason, ...healable);
+      const isContradicted = isUnready && hasCode(reason, "fork", "rollback");
+      return { envelopeHash, opened: null, problem: problemOf(reason), mayHeal, isContradicted };
     }
   }
 
@@ -85,14 +92,6 @@ export class Opener {
     return this.#attempt(entry, bytes, epoch);
   }
 
-  async #readRecords(): Promise<void> {
-    try {
-      await this.chain.catchUp();
-    } catch (error) {
-      throw hasCode(error, "fork", "rollback") ? new OtherRecords("other records", { cause: error }) : error;
-    }
-  }
-
   async #attempt(entry: MessageEntry, bytes: Uint8Array<ArrayBuffer>, epoch: number): Promise<OpenedMessage> {
     const chain = this.chain.state;
     if (chain === null || !chain.epochs.has(epoch)) throw new CryptoError("unknown-epoch");
@@ -107,8 +106,6 @@ export class Opener {
     return message.deviceState === "revoked" && isOpenEpoch ? problem("device-revoked") : null;
   }
 }
-
-class OtherRecords extends Error {}
 
 /** What the server says of an entry must be what the (authenticated) header says. Throws not-a-message. */
 function epochOf(entry: MessageEntry, bytes: Uint8Array<ArrayBuffer>): number {

@@ -22,6 +22,8 @@ export async function rollEncryptionKeyWhenDue(
   vault: VaultKeeper,
   nowMs: number,
 ): Promise<AccountState> {
+  // Another device may have rolled it since the vault was read here.
+  if ((newestEncryptionKey(vault.contents)?.generation ?? 0) < own.newestGeneration) await vault.refresh();
   const newest = newestEncryptionKey(vault.contents);
   if (newest === undefined) throw new ClientError("rollback", "The vault lacks your encryption key.");
   if (newest.generation < own.newestGeneration) throw new ClientError("rollback", "The vault lacks your newest encryption key.");
