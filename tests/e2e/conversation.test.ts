@@ -164,6 +164,7 @@ describe("a long chat", () => {
     );
     await gwen.say(...texts);
     await alice.sees(texts.at(-1) as string);
+    await gwen.until(({ lastMessage }) => lastMessage?.state === "read");
     // A page that was just loaded has the newest only, so that what is older comes from the store as one scrolls.
     await alice.page.reload();
     await alice.sees(texts.at(-1) as string);

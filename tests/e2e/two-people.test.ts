@@ -137,7 +137,7 @@ describe("two people in Chromium", () => {
     const titleBefore = await ivan.page.title();
     await heidi.addContact(ivan.account.email);
     await heidi.send("We have not met");
-    await ivan.page.getByTestId("request-item").waitFor();
+    await ivan.request("Heidi").getByText("We have not met").waitFor();
     expect(await ivan.page.title()).toBe(titleBefore);
     expect(await ivan.page.getByTestId("unread-badge").count()).toBe(0);
     await ivan.page.getByTestId("request-item").click();

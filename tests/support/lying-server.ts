@@ -114,7 +114,7 @@ export class Lies {
     if (lie !== null) return lie;
     const response = await fetch(url, init);
     if (!response.headers.get("content-type")?.includes("json")) return response;
-    const answer: unknown = this.answer(request, (await response.json()) as never);
+    const answer: unknown = await this.answer(request, (await response.json()) as never);
     return Response.json(await this.#lieAboutCounts(url, init, answer), { status: response.status });
   };
 

@@ -73,9 +73,12 @@ export class Directory {
     const { record } = conversation;
     const own = listed.receipts.find((receipt) => receipt.account === me.account);
     const peer = listed.receipts.find((receipt) => receipt.account === person.id);
+    // Answers may overtake each other; what changes the state moves the server's clock of this conversation on.
+    const isOld = listed.changed_at_ms < record.listedAtMs;
     await conversation.patch({
       peer: personView(person),
-      state: listed.state,
+      state: isOld ? record.state : listed.state,
+      listedAtMs: Math.max(record.listedAtMs, listed.changed_at_ms),
       created: true,
       lastSeq: Math.max(record.lastSeq, listed.last_seq),
       readSeq: Math.max(record.readSeq, own?.read_seq ?? 0),
@@ -191,6 +194,7 @@ function newRecord(id: ConversationId, peer: PersonView, created: boolean): Conv
     unread: 0,
     lastMessage: null,
     changedAtMs: 0,
+    listedAtMs: 0,
     problem: null,
     failure: null,
     chains: new Map(),

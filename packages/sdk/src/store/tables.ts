@@ -133,6 +133,8 @@ export interface ConversationRecord {
   readonly unread: number;
   readonly lastMessage: StoredMessage | null;
   readonly changedAtMs: number;
+  /** The server's clock of its last change, in the newest listing that was taken. */
+  readonly listedAtMs: number;
   /** What the server was caught with here; it stays. */
   readonly problem: Problem | null;
   /** Why reading on is not possible now; gone as soon as it is. */
