@@ -19,7 +19,7 @@ export interface Account {
 }
 
 /** Only a run that fails ever waits so long: by the virtual clock, and by the real one. */
-const patience = { virtualMs: 15 * 60_000, realMs: 10_000 } as const;
+const patience = { virtualMs: 15 * 60_000, realMs: 40_000 } as const;
 /** Timers up to here are let go off at once; before later ones the server gets a moment for its own. */
 const soonMs = 1_000;
 const momentMs = 2;
