@@ -95,6 +95,8 @@ async function deleteAll(scene: Scene, device: Device): Promise<void> {
   const conversation = await pickConversation(device, random);
   if (conversation === undefined) return;
   // What is written meanwhile, here or elsewhere, may be among them or not; so only what was there before is sure.
+  const all = { sender: device.account, conversation: conversation.id, storage: device.storage };
+  world.truth.deletingAll.add(all);
   const before = [...world.truth.written.values()].filter((written) => {
     return written.sender === device.account && written.conversation === conversation.id;
   });
@@ -103,6 +105,7 @@ async function deleteAll(scene: Scene, device: Device): Promise<void> {
   const deletions = before.map(({ id }) => ({ id, deletion: world.truth.delete(id, device.storage) }));
   const deleted = await device.ask("delete all", (client) => client.deleteAllMyMessages(conversation.id));
   if (deleted.kind === "done") for (const { id, deletion } of deletions) if (shown.has(id)) deletion.kept();
+  world.truth.deletingAll.delete(all);
 }
 
 async function markRead(scene: Scene, device: Device): Promise<void> {

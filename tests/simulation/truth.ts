@@ -41,12 +41,17 @@ export interface Read {
 
 export class Truth {
   readonly written = new Map<MessageId, Written>();
+  /** Deletions of everything that are under way; what is written meanwhile may be among it. */
+  readonly deletingAll = new Set<{ readonly sender: string; readonly conversation: ConversationId; readonly storage: Storage }>();
   /** By account and conversation. */
   readonly #reads = new Map<string, Read[]>();
 
   write(message: Omit<Written, "isKept" | "seq" | "deletion">): Written {
-    const written = { ...message, isKept: false, seq: null, deletion: null };
+    const written: Written = { ...message, isKept: false, seq: null, deletion: null };
     this.written.set(message.id, written);
+    for (const { sender, conversation, storage } of this.deletingAll) {
+      if (sender === written.sender && conversation === written.conversation) this.delete(written.id, storage);
+    }
     return written;
   }
 
