@@ -27,6 +27,8 @@ function itIs(day: string, time: string): void {
 
 const committedAtMs = new Map<string, number>();
 
+type ChatMember = Awaited<ReturnType<ChatClient["contacts"]>>[number]["id"];
+
 class Friend {
   #chat: ConversationView["id"] | null = null;
 
@@ -63,8 +65,13 @@ class Friend {
     return this.#chat;
   }
 
-  /** Resolves once the server has it. */
-  async say(text: string): Promise<void> {
+  /** What is said from now on is said here. */
+  goTo(conversation: ConversationView["id"]): void {
+    this.#chat = conversation;
+  }
+
+  /** Resolves once the server has it. `mentions`: whom the text names. */
+  async say(text: string, mentions: readonly ChatMember[] = []): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const sent: { id?: string } = {};
     const known = new Set<string>();
@@ -73,16 +80,29 @@ class Friend {
       for (const { id, seq } of event.messages) if (seq !== null) known.add(id);
       if (sent.id !== undefined && known.has(sent.id)) resolve();
     });
-    sent.id = (await this.client.sendText(this.chat, text)).id;
+    sent.id = (await this.client.sendText(this.chat, text, { mentions })).id;
     committedAtMs.set(sent.id, Date.now());
     if (known.has(sent.id)) resolve();
     await promise;
     stop();
   }
 
+  /** Resolves once a room is here that somebody else made. */
+  async hasRoom(id: ConversationView["id"]): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = async () => {
+      if ((await this.client.conversations()).some((view) => view.id === id && view.room?.standing === "member")) resolve();
+    };
+    const stop = this.client.subscribe(() => void look());
+    await look();
+    await promise;
+    stop();
+  }
+
   /** Resolves once the newest message here is this one; then it is read. */
   async readUpTo(text: string): Promise<void> {
-    const newest = async () => (await this.client.history(this.chat, { limit: 1 })).messages[0];
+    const newest = async () =>
+      (await this.client.history(this.chat, { limit: 5 })).messages.findLast(({ kind }) => kind !== "system");
     const { promise, resolve } = Promise.withResolvers<number>();
     const look = async () => {
       const message = await newest();
@@ -212,13 +232,50 @@ await talk(nora, ayumi, withAyumi.slice(5), 2);
 itIs(today, "13:40");
 await tomasz.add(nora);
 await tomasz.say("Hello Nora, Jonas gave me your address. I have a question about the choir.");
+const roomName = "Lake on Saturday";
+await makeRoom();
+itIs(today, "13:41");
 await nora.client.prepareRecoveryKey({ password: nora.password });
 await nora.client.confirmRecoveryKey();
 await rosa.client.close();
 await priya.client.close();
 itIs(today, "13:42");
+await server.core.db
+  .updateTable("entries")
+  .set({ at_ms: moment(yesterday, "20:00") })
+  .where("kind", "=", "record")
+  .execute();
 for (const [id, at_ms] of committedAtMs)
   await server.core.db.updateTable("entries").set({ at_ms }).where("message_id", "=", id).execute();
+
+/** A room of Nora's, with three of her friends in it. */
+async function makeRoom(): Promise<void> {
+  itIs(yesterday, "20:00");
+  const contacts = await nora.client.contacts();
+  const idOf = (friend: Friend) => contacts.find(({ email }) => email === friend.email)?.id as ChatMember;
+  const people = [jonas, ayumi, rosa].map(idOf);
+  const topic = "Trains, food, and who brings what.";
+  const { id } = await nora.client.createRoom({ name: roomName, topic, join: "invitation", history: "shared", people });
+  const me = (await nora.client.roomPeople(id)).members.find(({ isMe }) => isMe)?.id as ChatMember;
+  for (const friend of [nora, jonas, ayumi]) friend.goTo(id);
+  await Promise.all([jonas, ayumi].map((friend) => friend.hasRoom(id)));
+  itIs(yesterday, "20:02");
+  await nora.say("Here we plan the weekend. Who brings what?");
+  itIs(yesterday, "20:05");
+  await jonas.say("Stove and pot, as always 🍲");
+  itIs(yesterday, "20:06");
+  await ayumi.say("Bread and the good cheese. @Nora do you have a second tent?", [me]);
+  itIs(today, "09:10");
+  await nora.say("I do. @Jonas Berg takes the big one.", [idOf(jonas)]);
+  itIs(today, "09:14");
+  await jonas.say("Only if somebody else carries the water 😄");
+  const pinned = "Train at 8:12, platform 4. Meet at the kiosk.";
+  itIs(today, "09:20");
+  await nora.say(pinned);
+  const train = (await nora.client.history(id)).messages.find(({ text }) => text === pinned);
+  if (train !== undefined) await nora.client.setPinned(id, train.id, true);
+  for (const friend of [jonas, ayumi]) await friend.readUpTo(pinned);
+}
 
 async function logIn(page: Page): Promise<void> {
   await page.getByTestId("login-email").fill(nora.email);
@@ -247,10 +304,32 @@ await page.emulateMedia({ colorScheme: "dark" });
 await shoot(page, "chat-dark");
 await page.emulateMedia({ colorScheme: "light" });
 
+await page.locator(`[data-testid=conversation-item][data-peer="${roomName}"]`).click();
+await page.getByTestId("message-text").getByText("Train at 8:12").waitFor();
+await page.mouse.move(0, 0);
+await shoot(page, "room-desktop");
+await page.getByTestId("room-header").click();
+await page.getByTestId("member").nth(3).waitFor();
+await page.mouse.move(0, 0);
+await page.emulateMedia({ colorScheme: "dark" });
+await shoot(page, "room-members-dark");
+await page.emulateMedia({ colorScheme: "light" });
+await page.getByTestId("close-panel").click();
+await page.getByTestId("new-chat").click();
+await page.getByTestId("new-room").click();
+await page.getByTestId("room-name").fill("Choir");
+await shoot(page, "room-create");
+await page.keyboard.press("Escape");
+await page.getByTestId("create-room").waitFor({ state: "detached" });
+
 const small = await open(phone, "/login", { hasTouch: true, isMobile: true });
 await logIn(small);
 await openChat(small, "Jonas Berg", "🎉");
 await shoot(small, "chat-phone");
+await small.goBack();
+await small.locator(`[data-testid=conversation-item][data-peer="${roomName}"]`).click();
+await small.getByTestId("message-text").getByText("Train at 8:12").waitFor();
+await shoot(small, "room-phone");
 await small.context().close();
 
 await page.getByTestId("profile-link").click();

@@ -23,7 +23,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && /^\/(?:login|register|chat|profile)?(?:\/|$)/.test(pathname))
+  if (request.mode === "navigate" && /^\/(?:login|register|chat|profile|join)?(?:\/|$)/.test(pathname))
     event.respondWith(page(request));
   else if (files.includes(pathname)) event.respondWith(kept(request));
 });

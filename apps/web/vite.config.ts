@@ -35,14 +35,18 @@ function preloadSdk(): Plugin {
     apply: "build",
     transformIndexHtml: {
       order: "post",
-      handler: (_html, { bundle }) =>
-        Object.values(bundle ?? {})
-          .filter((part) => part.type === "chunk" && part.facadeModuleId?.endsWith("packages/sdk/src/browser.ts"))
-          .map(({ fileName }) => ({
+      handler: (html, { bundle }) => {
+        const parts = Object.values(bundle ?? {}).filter((part) => part.type === "chunk");
+        const sdk = parts.filter(({ facadeModuleId }) => facadeModuleId?.endsWith("packages/sdk/src/browser.ts"));
+        const files = new Set(sdk.flatMap(({ fileName, imports }) => [fileName, ...imports]));
+        return [...files]
+          .filter((fileName) => !html.includes(fileName))
+          .map((fileName) => ({
             tag: "link",
             attrs: { rel: "modulepreload", crossorigin: true, href: `/${fileName}` },
             injectTo: "head",
-          })),
+          }));
+      },
     },
   };
 }

@@ -125,9 +125,9 @@ describe("what the other does is shown", () => {
     await alice.page.getByTitle("About this person").getByText("typing…").waitFor({ state: "detached" });
 
     await alice.get("composer").pressSequentially("I write");
-    await emil.until(({ typing }) => typing);
+    await emil.until(({ typing }) => typing.length > 0);
     await alice.get("composer").fill("");
-    await emil.until(({ typing }) => !typing);
+    await emil.until(({ typing }) => typing.length === 0);
   });
 
   test("unread messages: a number in the list and in the title, a divider, and none of it once they are read", async () => {

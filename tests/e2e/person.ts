@@ -151,6 +151,83 @@ export class Person implements AsyncDisposable {
     }
   }
 
+  /** Makes a room in the dialog, with these contacts in it, and waits until one can write in it. */
+  async createRoom(
+    name: string,
+    { people = [], join, history }: { people?: readonly string[]; join?: string; history?: string } = {},
+  ): Promise<void> {
+    await this.get("new-chat").click();
+    await this.get("new-room").click();
+    await this.get("room-name").fill(name);
+    for (const nickname of people) await this.page.locator(`[data-testid=pick-person][data-peer="${nickname}"]`).click();
+    if (join) await this.get("room-join").locator(`input[value=${join}]`).check();
+    if (history) await this.get("room-history").locator(`input[value=${history}]`).check();
+    await this.get("create-room-submit").click();
+    await this.get("create-room").waitFor({ state: "detached" });
+    await this.heading(name).waitFor();
+    await this.get("composer").waitFor();
+  }
+
+  /** The name above a room that is open. */
+  heading(name: string): Locator {
+    return this.get("room-header").getByText(name, { exact: true });
+  }
+
+  /** Opens a room from the list, whether one can write in it or not. */
+  async openRoom(name: string): Promise<void> {
+    await this.item(name).click();
+    await this.heading(name).waitFor();
+  }
+
+  /** Opens the dialog for joining and searches in it. */
+  async findRoom(search: string, name = search): Promise<void> {
+    await this.get("new-chat").click();
+    await this.get("join-room").click();
+    await this.get("find-room").fill(search);
+    await this.foundRoom(name).waitFor();
+  }
+
+  foundRoom(name: string): Locator {
+    return this.page.locator(`[data-testid=found-room][data-peer="${name}"]`);
+  }
+
+  /** Picks an entry of the open room's menu. */
+  async roomMenu(testid: string): Promise<void> {
+    await this.get("conversation-menu").click();
+    await this.get(testid).click();
+  }
+
+  async openPanel(): Promise<void> {
+    await this.get("room-header").click();
+    await this.get("member-panel").waitFor();
+  }
+
+  member(nickname: string): Locator {
+    return this.page.locator(`[data-testid=member][data-peer="${nickname}"]`);
+  }
+
+  /** Picks what to do with a member of the room whose panel is open. */
+  async memberMenu(nickname: string, testid: string): Promise<void> {
+    await this.member(nickname).getByTestId("member-menu").click();
+    await this.get(testid).click();
+  }
+
+  /** A line of the timeline that says what happened. */
+  happened(text: string): Locator {
+    return this.get("system-line").getByText(text, { exact: true });
+  }
+
+  async messageMenu(text: string, testid: string): Promise<void> {
+    await this.message(text).hover();
+    await this.message(text).getByTestId("message-menu").click();
+    await this.get(testid).click();
+  }
+
+  async itemMenu(name: string, testid: string): Promise<void> {
+    await this.item(name).click({ button: "right" });
+    await this.get(testid).click();
+  }
+
   goOffline(): void {
     this.proxy.cut();
   }

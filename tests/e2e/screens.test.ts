@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { launchBrowser } from "../browser/launch.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { Companion } from "./companion.ts";
+import { overTheSides, seriousProblems, setFontSize, standStill, tooSmallForAFinger } from "./look.ts";
 import { account, Person } from "./person.ts";
 
 let browser: Browser;
@@ -104,51 +104,6 @@ const places: readonly (readonly [string, () => Promise<void>])[] = [
     },
   ],
 ];
-
-/** As the browser's own setting for the size of text does. */
-const setFontSize = (page: Page, size: string) =>
-  page.evaluate((value) => document.documentElement.style.setProperty("font-size", value), size);
-
-/** Every animation at its end, so that what is measured stands still. */
-const standStill = (page: Page) =>
-  page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
-
-async function seriousProblems(page: Page): Promise<string[]> {
-  await standStill(page);
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(): Promise<{ violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] }>;
-      };
-    };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`));
-  });
-}
-
-/** What reaches over the sides of the window, of everything one reads or presses. */
-const overTheSides = (page: Page) =>
-  page.evaluate(() => {
-    const found: string[] = [];
-    const { scrollWidth } = document.documentElement;
-    if (scrollWidth > innerWidth) found.push(`the page is ${scrollWidth} px wide in a window of ${innerWidth}`);
-    for (const element of document.querySelectorAll<HTMLElement>(
-      "a, button, input, textarea, label, h1, h2, h3, p, li, dd, dt, kbd",
-    )) {
-      const { left, right, width } = element.getBoundingClientRect();
-      if (width <= 1 || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
-      // A block of code scrolls by itself.
-      if (element.closest("pre, .skip, .visually-hidden")) continue;
-      if (left < -0.5 || right > innerWidth + 0.5)
-        found.push(
-          `<${element.localName} class="${element.className}"> ${Math.round(left)}–${Math.round(right)}: ${element.innerText.slice(0, 40)}`,
-        );
-    }
-    return found;
-  });
 
 describe("accessibility: axe finds nothing serious", () => {
   test("on the pages before the chats, light and dark, wide and on a phone", async () => {
@@ -343,21 +298,7 @@ describe("small and enlarged", () => {
 
   test("with a finger everything one presses is at least 44 px high or wide", async () => {
     await using fay = await Person.open(browser, server.port, account("Fay"), phone, { hasTouch: true, isMobile: true });
-    const tooSmall = () =>
-      fay.page.evaluate(() =>
-        [
-          ...document.querySelectorAll<HTMLElement>(
-            "button, a, input:not([type=file]):not([type=radio]):not([type=checkbox]), textarea",
-          ),
-        ]
-          .filter(
-            (element) =>
-              element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !element.closest(".skip, p"),
-          )
-          .map((element) => ({ element, box: element.getBoundingClientRect() }))
-          .filter(({ box }) => box.width > 1 && (box.height < 43.5 || box.width < 43.5))
-          .map(({ element, box }) => `${element.outerHTML.slice(0, 90)} ${Math.round(box.width)}×${Math.round(box.height)}`),
-      );
+    const tooSmall = () => tooSmallForAFinger(fay.page);
     await fay.get("login-email").waitFor();
     expect(await tooSmall()).toEqual([]);
     await fay.register();

@@ -209,7 +209,7 @@ test("[P4.6] a ghost in the member list is named, and nothing is sent to it", as
   const { alice, bob, carol, chat, other } = await threePeople(liar);
   const ghost = await idOf(carol);
   showRecords(alice, (record) => {
-    if (record.members.length < 10) return record;
+    if (record.members === null) return record;
     const members = decodeMemberList(fromBase64url(record.members));
     const [first] = members;
     if (first === undefined) return record;
@@ -325,7 +325,7 @@ test("[P4.9] an older keyring is a rollback", async () => {
   // And its third; the server shows her the first one instead, and no letter.
   await rollKeyOf(liar, bob, alice, 2);
   alice.lies.answer = ({ method, path }, body) => {
-    if (method === "GET" && path === `/conversations/${chat}/seals`) return { seals: [] };
+    if (method === "GET" && path === `/conversations/${chat}/seals`) return { seals: [], letters: [] };
     if (method !== "GET" || path !== `/conversations/${chat}/keyring`) return body;
     const text = (bytes: Uint8Array) => toBase64url(new Uint8Array(bytes));
     return { keyring: { version: old.version, ciphertext: text(old.ciphertext), prev_hash: text(old.prev_hash) } };

@@ -12,7 +12,7 @@ test("[P3.5] a device that is held on a contact's old keys notices by what anoth
   await say(alice, chat, "before");
   await waitForTexts(bob, chat, "before");
   const [view] = await alice.client.conversations();
-  const id = view?.peer.id;
+  const id = view?.peer?.id;
   expect(id).toBeDefined();
   // From now on Alice's first device is shown no entry of Bob's log that it does not know.
   let known = 0;

@@ -157,12 +157,17 @@ export class Device {
           throw new Violation(`${this.name} has the problem ${event.session.problem.code}`);
         }
       }
-      if (event.type === "messages") for (const message of event.messages) world.truth.saw(account, storage, message);
-      if (event.type === "ring") world.truth.saw(account, storage, event.message);
+      const { truth } = world;
+      if (event.type === "messages") for (const message of event.messages) truth.saw(account, storage, message);
+      if (event.type === "ring") truth.saw(account, storage, event.message);
       if (event.type !== "conversations") return;
-      for (const { id, problem, sendingBlocked, lastMessage } of event.conversations) {
-        if (problem !== null || sendingBlocked) throw new Violation(`${this.name}: ${id} has the problem ${problem?.code}`);
-        if (lastMessage !== null) world.truth.saw(account, storage, lastMessage);
+      for (const { id, kind, title, state, problem, sendingBlocked, lastMessage } of event.conversations) {
+        const isTurnedDown = state === "pending" && problem?.code === "join-declined";
+        if ((problem !== null && !isTurnedDown) || sendingBlocked)
+          throw new Violation(`${this.name}: ${kind} ${id} (${state}) has the problem ${problem?.code}`);
+        if (kind === "room" && title !== "" && !truth.roomTexts.has(title))
+          throw new Violation(`${this.name}: ${id} is called ${title}`);
+        if (lastMessage !== null) truth.saw(account, storage, lastMessage);
       }
     } catch (error) {
       world.fail(error as Error);

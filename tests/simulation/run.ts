@@ -2,15 +2,22 @@
 import { epochLimits } from "@cychat/protocol";
 import { ClientError } from "@cychat/sdk";
 import { randomFrom } from "../support/random.ts";
-import { leaks, wrong } from "./invariants.ts";
+import { wrong } from "./invariants.ts";
+import { leaks } from "./leaks.ts";
 import { fair, type Weather } from "./link.ts";
+import { roomSteps } from "./room-change-steps.ts";
+import { wronglyHeld } from "./room-keys.ts";
+import { createRoom } from "./room-steps.ts";
 import { signIn } from "./sign-in.ts";
 import { below, pick, type Scene, steps } from "./steps.ts";
+import { Violation } from "./truth.ts";
 import { type Account, World } from "./world.ts";
 
 export interface RunOptions {
   readonly seed: number;
   readonly steps: number;
+  /** Without: direct chats only, as all seeds were before there were rooms. */
+  readonly rooms?: boolean;
   /** Told before every step. */
   readonly onStep?: (step: number, name: string, world: World) => void;
 }
@@ -19,15 +26,18 @@ export interface RunResult {
   readonly messages: number;
   readonly devices: number;
   readonly conversations: number;
+  readonly rooms: number;
   readonly records: number;
 }
 
 /** Epochs are short here, so that every run sees many. */
 const messagesOfAnEpoch = 20;
+/** So much of what happens, happens in rooms. */
+const ofRooms = 0.5;
 const names = ["alice", "bob", "carol", "dave"];
 
 /** Throws at the first thing that is not as it must be; the message names seed and step. */
-export async function run({ seed, steps: count, onStep }: RunOptions): Promise<RunResult> {
+export async function run({ seed, steps: count, rooms = true, onStep }: RunOptions): Promise<RunResult> {
   const random = randomFrom(seed);
   const limits = { ...epochLimits };
   Object.assign(epochLimits, { maxMessages: messagesOfAnEpoch });
@@ -43,10 +53,11 @@ export async function run({ seed, steps: count, onStep }: RunOptions): Promise<R
     }
     await scene.quiet();
     for (const account of world.accounts) for (const other of world.accounts) await acquaint(account, other, random);
+    if (rooms) for (const { devices } of world.accounts.slice(0, 2)) if (devices[0]) await createRoom(scene, devices[0]);
     for (let step = 1; step <= count; step++) {
       // Chance of its own for each step: how long an earlier one takes does not change what the later ones do.
       const chance = randomFrom(Math.imul(seed, 0x9e37_79b1) + step);
-      const [name, , take] = choose(chance);
+      const [name, , take] = choose(chance, rooms && chance() < ofRooms ? roomSteps : steps);
       at = `at step ${step} (${name})`;
       onStep?.(step, name, world);
       if (step % 10 === 1) world.weather = weather(chance);
@@ -72,13 +83,15 @@ async function acquaint({ name, devices }: Account, other: Account, random: () =
     await devices[0]?.ask("add a contact", (client) => client.addContact({ email: other.email }));
 }
 
-function choose(random: () => number): (typeof steps)[number] {
-  let left = random() * steps.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const step of steps) {
+type NamedStep = (typeof steps)[number];
+
+function choose(random: () => number, from: readonly NamedStep[]): NamedStep {
+  let left = random() * from.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const step of from) {
     left -= step[1];
     if (left < 0) return step;
   }
-  return steps[0] as (typeof steps)[number];
+  return from[0] as NamedStep;
 }
 
 function weather(random: () => number): Weather {
@@ -125,6 +138,8 @@ function createScene(world: World, random: () => number): Scene {
         for (const device of world.devices) await signIn(scene, world.accountOf(device.account), device);
         return lookAround(world);
       });
+      const held = await wronglyHeld(world);
+      if (held !== null) throw new Violation(held);
     },
   };
   return scene;
@@ -156,6 +171,7 @@ async function summary(world: World): Promise<RunResult> {
     messages: world.truth.written.size,
     devices: world.devices.length,
     conversations: new Set(records.map(({ conversation }) => conversation)).size,
+    rooms: world.ledgers.size,
     records: records.length,
   };
 }

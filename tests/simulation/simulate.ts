@@ -1,4 +1,4 @@
-// npm run simulate -- --seed N --steps N [--runs N]: the real server and the SDK in all weathers, decided by a seed.
+// npm run simulate -- --seed N --steps N [--runs N] [--direct]: the real server and the SDK in all weathers, decided by a seed.
 import { parseArgs } from "node:util";
 import { run } from "./run.ts";
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     steps: { type: "string", default: "300" },
     runs: { type: "string", default: "1" },
+    direct: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -28,10 +29,10 @@ async function main(): Promise<number> {
       else if (step % 50 === 0) console.log(`  step ${step} of ${steps}`);
     };
     try {
-      const { messages, devices, conversations, records } = await run({ seed, steps, onStep });
+      const { messages, devices, conversations, rooms, records } = await run({ seed, steps, rooms: !values.direct, onStep });
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
       console.log(
-        `seed ${seed}: passed in ${seconds} s: ${messages} messages, ${devices} devices, ${conversations} conversations, ${records} records`,
+        `seed ${seed}: passed in ${seconds} s: ${messages} messages, ${devices} devices, ${conversations} conversations, ${rooms} of them rooms, ${records} records`,
       );
     } catch (error) {
       console.error(error instanceof Error ? error.message : error);

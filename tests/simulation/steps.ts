@@ -15,7 +15,7 @@ export interface Scene {
   quiet(): Promise<void>;
 }
 
-type Step = (scene: Scene) => Promise<void>;
+export type Step = (scene: Scene) => Promise<void>;
 
 export function pick<T>(random: () => number, items: readonly T[]): T | undefined {
   return items[Math.floor(random() * items.length)];
@@ -30,10 +30,13 @@ function pickRunning({ world, random }: Scene): Device | undefined {
   );
 }
 
+/** Of those that one can do something in. */
 async function pickConversation(device: Device, random: () => number): Promise<ConversationView | undefined> {
   const found = await device.ask("list conversations", (client) => client.conversations());
-  return found.kind === "done" ? pick(random, found.value) : undefined;
+  return found.kind === "done" ? pick(random, found.value.filter(isDirect)) : undefined;
 }
+
+const isDirect = ({ kind }: ConversationView): boolean => kind === "direct";
 
 /** Writes in a conversation that is there, or to a contact. */
 async function send(scene: Scene, device: Device, count: number): Promise<void> {
@@ -85,9 +88,9 @@ async function deleteSome(scene: Scene, device: Device): Promise<void> {
   const ids = [...new Set(Array.from({ length: 1 + below(random, 3) }, () => pick(random, found.own)?.id))].filter(
     (id) => id !== undefined,
   );
-  const deletions = ids.map((id) => world.truth.delete(id, device.storage));
+  const deletions = ids.map((id) => world.truth.delete(id, device.account, device.storage));
   const deleted = await device.ask("delete", (client) => client.deleteMessages(found.conversation.id, ids));
-  if (deleted.kind === "done") for (const deletion of deletions) deletion.kept();
+  if (deleted.kind === "done") for (const deletion of deletions) deletion.isKept = true;
 }
 
 async function deleteAll(scene: Scene, device: Device): Promise<void> {
@@ -102,9 +105,9 @@ async function deleteAll(scene: Scene, device: Device): Promise<void> {
   });
   const seen = await device.ask("read history", (client) => client.history(conversation.id, { limit: 200 }));
   const shown = new Set(seen.kind === "done" ? seen.value.messages.map(({ id }) => id) : []);
-  const deletions = before.map(({ id }) => ({ id, deletion: world.truth.delete(id, device.storage) }));
+  const deletions = before.map(({ id }) => ({ id, deletion: world.truth.delete(id, device.account, device.storage) }));
   const deleted = await device.ask("delete all", (client) => client.deleteAllMyMessages(conversation.id));
-  if (deleted.kind === "done") for (const { id, deletion } of deletions) if (shown.has(id)) deletion.kept();
+  if (deleted.kind === "done") for (const { id, deletion } of deletions) if (shown.has(id)) deletion.isKept = true;
   world.truth.deletingAll.delete(all);
 }
 
@@ -138,7 +141,8 @@ async function removeContact({ random }: Scene, device: Device): Promise<void> {
 
 async function answerRequest({ random }: Scene, device: Device): Promise<void> {
   const found = await device.ask("list conversations", (client) => client.conversations());
-  const request = found.kind === "done" ? found.value.find(({ state }) => state === "request") : undefined;
+  const request =
+    found.kind === "done" ? found.value.find(({ state, kind }) => state === "request" && kind === "direct") : undefined;
   const action = random() < 0.8 ? "accept" : random() < 0.5 ? "ignore" : "block";
   if (request !== undefined) await device.ask(action, (client) => client.answerRequest(request.id, action));
 }
@@ -151,7 +155,8 @@ async function blockOrUnblock({ random }: Scene, device: Device): Promise<void> 
     return;
   }
   const conversation = await pickConversation(device, random);
-  if (conversation !== undefined && random() < 0.5) await device.ask("block", (client) => client.block(conversation.peer.id));
+  const peer = conversation?.peer;
+  if (peer != null && random() < 0.5) await device.ask("block", (client) => client.block(peer.id));
 }
 
 /** Two who have never written to each other do so at once. */
@@ -271,7 +276,7 @@ const passTime: Step = async (scene) => {
   await newDevice(scene);
 };
 
-const of = (step: (scene: Scene, device: Device) => Promise<void>): Step => {
+export const of = (step: (scene: Scene, device: Device) => Promise<void>): Step => {
   return async (scene) => {
     const device = pickRunning(scene);
     if (device !== undefined) scene.start(() => step(scene, device));

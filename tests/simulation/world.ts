@@ -1,12 +1,15 @@
 // The real server, everybody's devices, and the time between them.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AccountId, ConversationId, InviteId } from "@cychat/protocol";
 import { startTestServer, type TestServer } from "../../apps/server/src/testing/test-server.ts";
 import { Device } from "./device.ts";
 import { fair, type Weather } from "./link.ts";
+import { HeldKeys } from "./room-keys.ts";
+import type { RoomLedger } from "./room-ledger.ts";
 import { Traffic } from "./traffic.ts";
-import { Truth, Violation } from "./truth.ts";
+import { type HadRight, Truth, Violation } from "./truth.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export interface Account {
@@ -20,23 +23,50 @@ export interface Account {
 
 /** Only a run that fails ever waits so long: by the virtual clock, and by the real one. */
 const patience = { virtualMs: 15 * 60_000, realMs: 40_000 } as const;
+/** The server's own timers are real ones: whoever does not answer is passed over soon. */
+const asks = { askTimeoutMs: 30, askAgainMs: 200 } as const;
 /** Timers up to here are let go off at once; before later ones the server gets a moment for its own. */
 const soonMs = 1_000;
 const momentMs = 2;
 
+/** A link that was made in a run. Whoever has it may use it. */
+export interface Link {
+  readonly url: string;
+  readonly conversation: ConversationId;
+  readonly invite: InviteId;
+  /** Names of accounts: who made it, and who was given it. */
+  readonly holders: Set<string>;
+}
+
+/** Files in memory where the system has such a place: thousands of databases are made here. */
+const scratch = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 export class World implements AsyncDisposable {
   readonly clock = new VirtualClock(Date.now());
   readonly traffic = new Traffic();
-  readonly truth = new Truth();
+  readonly truth: Truth = new Truth(
+    () => this.clock.now(),
+    (...asked) => this.#hadRight(...asked),
+  );
   readonly accounts: Account[] = [];
+  /** By nickname, as far as they have registered. */
+  readonly people = new Map<string, AccountId>();
+  readonly ledgers = new Map<ConversationId, RoomLedger>();
+  readonly links: Link[] = [];
+  readonly held = new HeldKeys();
   weather: Weather = fair;
   serverUrl: string | null = null;
   #failure: Error | null = null;
   #server: TestServer | null = null;
   #devices = 0;
-  readonly #folder = mkdtempSync(join(tmpdir(), "cychat-simulation-"));
+  readonly #folder = mkdtempSync(join(scratch, "cychat-simulation-"));
 
-  private constructor(readonly seed: number) {}
+  readonly #realNow = Date.now;
+
+  private constructor(readonly seed: number) {
+    // The server runs in this process, and has no other time than the clients.
+    Date.now = () => Math.round(this.clock.now());
+  }
 
   static async start(seed: number): Promise<World> {
     const world = new World(seed);
@@ -78,8 +108,14 @@ export class World implements AsyncDisposable {
     return account;
   }
 
+  #hadRight(...[conversation, account, right, sinceMs]: Parameters<HadRight>): boolean {
+    const ledger = this.ledgers.get(conversation);
+    const id = this.people.get(account);
+    return ledger === undefined || (id !== undefined && ledger.couldAlways(id, right, sinceMs));
+  }
+
   async startServer(): Promise<void> {
-    this.#server = await startTestServer({ folder: this.#folder, now: () => this.clock.now() });
+    this.#server = await startTestServer({ folder: this.#folder, timings: asks });
     this.serverUrl = this.#server.url;
   }
 
@@ -158,5 +194,6 @@ export class World implements AsyncDisposable {
     for (const device of this.devices) device.crash();
     if (this.#server !== null) await this.stopServer();
     rmSync(this.#folder, { recursive: true, force: true });
+    Date.now = this.#realNow;
   }
 }

@@ -1,5 +1,5 @@
 // A real server with somebody before it who lies: each person's own view of it can be altered at will.
-import type { Entry } from "@cychat/protocol";
+import type { Entry, RecordEntry } from "@cychat/protocol";
 import {
   type ConversationView,
   type CreateClientOptions,
@@ -84,12 +84,17 @@ export class Lies {
   frame: (frame: Frame) => Frame | null = (frame) => frame;
   /** What the conversation's entries look like, all of them, in order; numbers and counts are told to match. */
   entries: ((entries: readonly Entry[], conversation: string) => readonly Entry[]) | null = null;
+  /** What the conversation's records look like, all of them, in order, where they are asked for by index. */
+  records: ((records: readonly RecordEntry[], conversation: string) => readonly RecordEntry[]) | null = null;
+  /** Called with every frame the client sends; false loses it. */
+  send: (frame: Frame) => boolean = () => true;
   readonly #sockets = new Set<WebSocketLike>();
 
   /** Tells everything truly from now on. */
   stop(): void {
     const honest = new Lies();
-    Object.assign(this, { instead: honest.instead, answer: honest.answer, frame: honest.frame, entries: null });
+    Object.assign(this, { instead: honest.instead, answer: honest.answer, frame: honest.frame });
+    Object.assign(this, { entries: null, records: null, send: honest.send });
   }
 
   /** A frame that the server never sent. */
@@ -110,7 +115,10 @@ export class Lies {
     const request: LiedRequest = { method: init.method ?? "GET", path: pathname.slice("/api/v1".length), query, body };
     this.asked.push(request);
     await this.before(request);
-    const lie = this.instead(request) ?? (await this.#lieAboutEntries(url, init, request));
+    const lie =
+      this.instead(request) ??
+      (await this.#lieAboutEntries(url, init, request)) ??
+      (await this.#lieAboutRecords(url, init, request));
     if (lie !== null) return lie;
     const response = await fetch(url, init);
     if (!response.headers.get("content-type")?.includes("json")) return response;
@@ -125,7 +133,9 @@ export class Lies {
       onmessage: null,
       onclose: null,
       onerror: null,
-      send: (text) => real.send(text),
+      send: (text) => {
+        if (this.send(JSON.parse(text) as Frame)) real.send(text);
+      },
       close: (code) => {
         this.#sockets.delete(socket);
         real.onclose = real.onmessage = real.onopen = null;
@@ -161,6 +171,17 @@ export class Lies {
         ? shown.filter(({ seq }) => seq > Number(after)).slice(0, limit)
         : shown.filter(({ seq }) => before === null || seq < Number(before)).slice(-limit);
     return Response.json({ entries: page, last_seq: shown.at(-1)?.seq ?? 0 });
+  }
+
+  async #lieAboutRecords(url: string, init: RequestInit, { method, path, query }: LiedRequest): Promise<Response | null> {
+    const [, conversation] = /^\/conversations\/([^/]+)\/records$/.exec(path) ?? [];
+    if (method !== "GET" || this.records === null || conversation === undefined) return null;
+    const all = new URL(`/api/v1/conversations/${conversation}/records?from=0`, url);
+    const response = await fetch(all, { headers: init.headers ?? {} });
+    const { records } = (await response.json()) as { records: RecordEntry[] };
+    const from = Number(query.get("from") ?? 0);
+    const shown = this.records(records, conversation).filter(({ index }) => index >= from);
+    return Response.json({ records: shown.slice(0, 100) });
   }
 
   async #shown(url: string, init: RequestInit, conversation: string): Promise<readonly Entry[]> {

@@ -1,6 +1,6 @@
 // People with SDK clients, and conditions to wait for instead of times.
 
-import type { ConversationView, MessageView } from "@cychat/sdk";
+import type { ConversationView, MessageView, PersonView } from "@cychat/sdk";
 import { type ChatClient, type ChatEvent, type CreateClientOptions, createClient } from "@cychat/sdk/bun";
 
 export interface Person extends AsyncDisposable {
@@ -73,6 +73,12 @@ export async function until<T>(
 export async function befriend(person: Person, other: Person): Promise<ConversationView> {
   const contact = await person.client.addContact({ email: other.email });
   return person.client.openDirect(contact.id);
+}
+
+/** The other side of a direct chat. */
+export function peerOf({ peer }: ConversationView): PersonView {
+  if (peer === null) throw new Error("A room has no peer.");
+  return peer;
 }
 
 /** Everything there is of a conversation, oldest first. */

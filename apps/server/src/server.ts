@@ -24,12 +24,15 @@ import { startRetention } from "./messages/retention.ts";
 import { routeMessages } from "./messages/routes.ts";
 import { createMessages } from "./messages/service.ts";
 import { createMetrics } from "./metrics/metrics.ts";
+import { type AskTimings, defaultAskTimings } from "./realtime/asking.ts";
 import { type Bus, createMemoryBus } from "./realtime/bus.ts";
 import type { Connection } from "./realtime/connection.ts";
 import { createEvents } from "./realtime/events.ts";
 import { createPresence } from "./realtime/presence.ts";
 import { createRealtime } from "./realtime/service.ts";
 import { defaultTimings, type SocketTimings } from "./realtime/sockets.ts";
+import { routeRooms } from "./rooms/routes.ts";
+import { createRooms } from "./rooms/service.ts";
 import { routeUsers } from "./users/routes.ts";
 import { createUsers } from "./users/service.ts";
 import { createStaticFiles } from "./web/static-files.ts";
@@ -42,7 +45,7 @@ export interface ServerOptions {
   readonly bus?: Bus;
   /** How much password work may run and wait. */
   readonly passwordGates?: PasswordGates;
-  readonly timings?: Partial<SocketTimings> & { readonly presenceGraceMs?: number };
+  readonly timings?: Partial<SocketTimings & AskTimings> & { readonly presenceGraceMs?: number };
   /** Checks answers against their schemas too: for tests. */
   readonly checkAnswers?: boolean;
   /** The built web app. */
@@ -89,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const users = createUsers(core, now);
   const contacts = createContacts(core, now);
   const chats = createChats({ core, bus, directory, now });
+  const rooms = createRooms({ core, bus, chats, now });
   const messages = createMessages({ engine, directory, bus, log, metrics, messagesPerSecond: config.messagesPerSecond });
 
   const addresses = createClientAddresses(() => server, config.trustProxy);
@@ -102,9 +106,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   routeKeys(api, keys);
   routeChats(api, chats);
   routeMessages(api, chats, messages);
+  routeRooms(api, rooms, chats, messages);
   api.finish();
 
-  const { sockets, receipts } = createRealtime({
+  const { sockets, receipts, asking } = createRealtime({
     core,
     bus,
     directory,
@@ -113,8 +118,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics,
     verifyAccessToken,
     mayConnectFrom: origins.mayConnectFrom,
-    timings: { ...defaultTimings, ...timings },
+    seedRoomView: (account, room) => rooms.seedView(account, room),
+    timings: { ...defaultTimings, ...defaultAskTimings, ...timings },
   });
+  await chats.finishDeletions();
 
   const { messageRetentionDays: days } = config;
   const retention = days === null ? null : startRetention({ chats, log, days, now });
@@ -159,6 +166,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   async function shutDown(): Promise<void> {
     sockets.sayBye();
+    asking.stop();
     // Takes no new connections; what is under way goes on.
     const drained = server.stop(false);
     await messages.drain();

@@ -47,3 +47,13 @@ export function relativeWhen(ms: number, nowMs: number): string {
   if (days < 7) return `${relativeFormat.format(-days, "day")}, ${timeFormat.format(ms)}`;
   return sameYear(ms, nowMs) ? dayFormat.format(ms) : dayYearFormat.format(ms);
 }
+
+const dateTimeFormat = new Intl.DateTimeFormat(locale, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "numeric",
+  minute: "2-digit",
+});
+/** "Sat 23 May, 14:05", for a time to come. */
+export const dateTimeOf = (ms: number) => dateTimeFormat.format(ms);

@@ -26,5 +26,8 @@ export const chatDialect: Dialect = {
   },
 };
 
+/** The same in a room, and what the raw publish beside it speaks: one in, one ack, and one out to each of the others. */
+export const roomDialect = (others: number): Dialect => ({ ...chatDialect, deliveriesPerMessage: others });
+
 /** An echo: one in, one out. */
 export const echoDialect: Dialect = { deliveriesPerMessage: 0, kindOf: () => "ack", idIn: () => null };

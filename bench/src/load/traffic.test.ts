@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import { Children } from "../processes/children.ts";
 import { textFrame } from "./connection.ts";
-import { chatDialect, echoDialect } from "./dialect.ts";
+import { chatDialect, echoDialect, roomDialect } from "./dialect.ts";
 import { Lane } from "./lane.ts";
 import { Traffic } from "./traffic.ts";
 
 const echoServer = new URL("../peers/echo-server.ts", import.meta.url);
+const publishServer = new URL("../peers/publish-server.ts", import.meta.url);
 
 test("a lane hands out its frames alone and together", () => {
   const lane = new Lane(["a", "bc", "def"].map((text) => new TextEncoder().encode(text)));
@@ -43,6 +44,24 @@ test("everything is sent once and answered once, as fast as answered and then at
     expect(acks.every((latencyMs) => latencyMs > 0 && latencyMs < 1_000)).toBe(true);
     traffic.rewind();
     expect((await traffic.asFastAsAnswered(40, 8)).messages).toBe(200);
+    traffic.end();
+    await child.stop();
+  } finally {
+    await children.end();
+  }
+});
+
+test("where some only listen, a message counts once for each of the others", async () => {
+  const children = new Children();
+  try {
+    const { child, first } = await children.startPeer<{ port: number }>(publishServer, null);
+    const lanes = Array.from({ length: 6 }, (_, index) => {
+      const frames = Array.from({ length: index < 2 ? 10 : 0 }, () => textFrame(JSON.stringify({ type: "send", envelope: "…" })));
+      return { hello: null, lane: new Lane(frames), ids: [] };
+    });
+    const traffic = await Traffic.open({ port: first.port, path: "/", dialect: roomDialect(5), lanes });
+    expect((await traffic.asFastAsAnswered(4, 2)).messages).toBe(8);
+    expect((await traffic.asFastAsAnswered(10, 2)).messages).toBe(12);
     traffic.end();
     await child.stop();
   } finally {

@@ -10,7 +10,6 @@ export interface TrafficOptions {
   readonly port: number;
   readonly path: string;
   readonly dialect: Dialect;
-  /** Lanes 2k and 2k+1 are the two ends of a conversation. */
   readonly lanes: readonly PreparedLane[];
 }
 
@@ -75,12 +74,14 @@ export class Traffic {
    * wall time once all are acknowledged and delivered.
    */
   async asFastAsAnswered(upTo: number, window: number): Promise<{ readonly messages: number; readonly wallMs: number }> {
-    let open = this.#senders.reduce((sum, { sent }) => sum + upTo - sent, 0);
+    // Some only listen, and have less than that to say, or nothing.
+    const last = ({ prepared }: Sender) => Math.min(upTo, prepared.lane.frames);
+    let open = this.#senders.reduce((sum, sender) => sum + Math.max(0, last(sender) - sender.sent), 0);
     const messages = open;
     open *= 1 + this.#options.dialect.deliveriesPerMessage;
     const done = Promise.withResolvers<void>();
     const sendMore = (sender: Sender) => {
-      const next = Math.min(upTo, sender.acked + window);
+      const next = Math.min(last(sender), sender.acked + window);
       if (next <= sender.sent) return;
       const from = sender.sent;
       sender.sent = next;

@@ -156,7 +156,7 @@ async function ofMessages(textBytes: number, size: string): Promise<Comparison[]
     sentAtMs: Date.now(),
     counter: 1,
     prev: zeroHash(),
-    content: { kind: "text", text: randomText(textBytes) },
+    content: { kind: "text", text: randomText(textBytes), mentions: [] },
   } as const;
   const seal = () => sealMessage({ ...message, messageId: newMessageId() });
   const { bytes } = await seal();

@@ -3,6 +3,16 @@ import type { Measure } from "../measure.ts";
 import { cryptography } from "./crypto.ts";
 import { directMessages, directMessagesMany } from "./direct-messages.ts";
 import { idleConnections } from "./idle-connections.ts";
+import { roomFanOut } from "./room-fan-out.ts";
+import { roomKeys } from "./room-keys.ts";
 import { start } from "./start.ts";
 
-export const measures: readonly Measure[] = [start, cryptography, directMessages, idleConnections, directMessagesMany];
+export const measures: readonly Measure[] = [
+  start,
+  cryptography,
+  directMessages,
+  idleConnections,
+  roomFanOut,
+  roomKeys,
+  directMessagesMany,
+];

@@ -1,14 +1,8 @@
 // Two people who have each other as contacts, and their direct conversation.
 import { createGenesis, randomBytes, sealMessage, sha256, zeroHash } from "@cychat/crypto";
-import {
-  type ConversationId,
-  contactEndpoints,
-  conversationEndpoints,
-  newMessageId,
-  signedToJson,
-  toBase64url,
-} from "@cychat/protocol";
+import { type ConversationId, contactEndpoints, conversationEndpoints, newMessageId, toBase64url } from "@cychat/protocol";
 import type { Person } from "./person.ts";
+import { recordBody } from "./record-body.ts";
 import { call } from "./rest.ts";
 
 export interface Pair {
@@ -26,24 +20,15 @@ export async function createPair(url: string, a: Person, b: Person): Promise<Pai
   await call(url, conversationEndpoints.addRecord, {
     token: a.token,
     params: { id: conversation },
-    body: {
-      record: signedToJson(genesis.record),
-      members: toBase64url(genesis.memberList),
-      seals: genesis.seals.map(({ recipient, generation, encapsulated, ciphertext }) => ({
-        recipient,
-        generation,
-        encapsulated: toBase64url(encapsulated),
-        ciphertext: toBase64url(ciphertext),
-      })),
-    },
+    body: recordBody(genesis),
   });
   return { people: [a, b], conversation, epochKey: genesis.epochKey, recordHash: await sha256(genesis.record.payload) };
 }
 
-/** `count` texts by one of the two, each encrypted and signed, in the order in which they have to be sent. */
+/** `count` texts by one of them, each encrypted and signed, in the order in which they have to be sent. */
 export async function sealTexts(
-  pair: Pair,
-  author: Person,
+  pair: Pick<Pair, "conversation" | "epochKey" | "recordHash">,
+  author: Pick<Person, "account" | "device">,
   count: number,
   textBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
@@ -62,7 +47,7 @@ export async function sealTexts(
       sentAtMs: Date.now(),
       counter,
       prev,
-      content: { kind: "text", text: randomText(textBytes) },
+      content: { kind: "text", text: randomText(textBytes), mentions: [] },
     });
     envelopes.push(bytes);
     prev = envelopeHash;

@@ -4,12 +4,20 @@ import { CannotMeasure } from "../measure.ts";
 
 type Input<E extends EndpointSpec> = EndpointInput<E> & { readonly token?: string };
 
+interface AnyInput {
+  readonly token?: string;
+  readonly params?: Record<string, string>;
+  readonly query?: Record<string, string>;
+  readonly body?: unknown;
+}
+
 export async function call<E extends EndpointSpec>(url: string, endpoint: E, input: Input<E>): Promise<EndpointAnswer<E>> {
-  const { token, params = {}, body } = input as { token?: string; params?: Record<string, string>; body?: unknown };
+  const { token, params = {}, query = {}, body } = input as AnyInput;
   const path = endpoint.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  const asked = new URLSearchParams(query);
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const response = await fetch(url + apiBase + path, {
+  const response = await fetch(`${url}${apiBase}${path}${asked.size > 0 ? `?${asked}` : ""}`, {
     method: endpoint.method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),

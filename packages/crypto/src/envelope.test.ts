@@ -11,8 +11,8 @@ import {
 } from "@cychat/protocol";
 import { eachFlip, Person, refusal, World } from "../testing/world.ts";
 import { encodeContent } from "./content.ts";
+import { createRotation } from "./direct-chats.ts";
 import { type OpenContext, openMessage, sealMessage } from "./envelope.ts";
-import { createRotation } from "./epochs.ts";
 import { sign } from "./identity.ts";
 import { pad } from "./padding.ts";
 import { aesSeal, hkdfAesKey, randomBytes, sha256, zeroHash } from "./primitives.ts";
@@ -175,7 +175,7 @@ test("the longest text fits, more does not leave the client", async () => {
   expect(await refusal(sealMessage(world.message(alice, "a".repeat(limits.messageTextChars + 1))))).toBe("malformed-content");
   const blobs = Array.from({ length: 4000 }, () => "x".repeat(43));
   expect(await refusal(sealMessage(world.message(alice, "hello", { blobs })))).toBe("too-large");
-  expect(encodeContent({ kind: "text", text: "a" })).toEqual(["text", "a"]);
+  expect(encodeContent({ kind: "text", text: "a", mentions: [] })).toEqual(["text", "a"]);
 });
 
 test("a device that was revoked before the epoch opened does not speak in it, whoever gave it the key", async () => {

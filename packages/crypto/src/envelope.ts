@@ -16,6 +16,7 @@ import {
   labels,
   limits,
   type MessageId,
+  type Role,
   type Signed,
 } from "@cychat/protocol";
 import type { AccountDevice, AccountState } from "./account-log.ts";
@@ -25,7 +26,8 @@ import { CryptoError, decoded } from "./errors.ts";
 import { sign, verify } from "./identity.ts";
 import { pad, unpad } from "./padding.ts";
 import { aesOpen, aesSeal, assertKeyLength, type Bytes, hashBytes, hkdfAesKey, sha256 } from "./primitives.ts";
-import type { ChainState } from "./record-chain.ts";
+import { type ChainState, endOf, epochEnd, recordIndexOf, roleAt, type Seat, seatAt, seatsOf, valueAt } from "./record-chain.ts";
+import { hasRight } from "./room-rules.ts";
 
 const signatureBytes = 64;
 
@@ -91,6 +93,10 @@ export interface OpenedMessage {
   readonly header: EnvelopeHeader;
   readonly envelopeHash: Bytes;
   readonly recordHash: Bytes;
+  /** Of the record that the message names. */
+  readonly recordIndex: number;
+  /** The sender's at that record; `owner` in direct chats. */
+  readonly role: Role;
   readonly sentAtMs: number;
   readonly counter: number;
   readonly prev: Bytes;
@@ -102,7 +108,8 @@ export interface OpenedMessage {
 /**
  * Opens and verifies everything about one envelope alone; where it stands in its device's chain is `placeInChain`'s.
  * Throws malformed-structure, too-large, wrong-conversation, unknown-epoch, late-epoch, not-a-member, identity-changed,
- * unknown-device, device-revoked (before the epoch opened), wrong-key, malformed-padding, bad-signature, unknown-record, malformed-content.
+ * unknown-device, wrong-key, malformed-padding, bad-signature, unknown-record, device-revoked (before the epoch opened),
+ * not-allowed (to post), malformed-content.
  */
 export async function openMessage(bytes: Uint8Array, context: OpenContext): Promise<OpenedMessage> {
   const envelope = decoded(() => decodeEnvelope(bytes));
@@ -113,15 +120,10 @@ export async function openMessage(bytes: Uint8Array, context: OpenContext): Prom
   if (epoch === undefined) throw new CryptoError("unknown-epoch");
   const { seq, epochClosedAtSeq } = context;
   if (seq !== undefined && epochClosedAtSeq != null && seq > epochClosedAtSeq) throw new CryptoError("late-epoch");
-  const member = epoch.members.find((candidate) => candidate.account === header.account);
-  if (member === undefined || author.account !== header.account) throw new CryptoError("not-a-member");
-  if (!equalBytes(member.identityHash, author.identityHash)) throw new CryptoError("identity-changed");
+  if (author.account !== header.account) throw new CryptoError("not-a-member");
+  checkSeats(chain, header.epoch, author);
   const device = author.devices.get(header.device);
   if (device === undefined) throw new CryptoError("unknown-device");
-  // The epoch's key was sealed to a generation that was published after the revocation: no such device had it honestly.
-  const sealedAt = author.generationEntries.get(member.generation) ?? 0;
-  if (device.state === "revoked" && device.endedAt !== null && device.endedAt <= sealedAt)
-    throw new CryptoError("device-revoked");
 
   const plaintext = unpad(await aesOpen(await messageKey(context.epochKey, header), headerBytes, envelope));
   const signed = decoded(() => readSigned(plaintext));
@@ -129,10 +131,35 @@ export async function openMessage(bytes: Uint8Array, context: OpenContext): Prom
   const payload = decoded(() => readPayload(signed.payload));
   if (!equalBytes(payload.headerHash, await sha256(headerBytes)))
     throw new CryptoError("bad-signature", "The signature is of another header.");
-  if (!epoch.recordHashes.some((hash) => equalBytes(hash, payload.recordHash))) throw new CryptoError("unknown-record");
   const { recordHash, sentAtMs, counter, prev } = payload;
+  const recordIndex = recordIndexOf(chain, header.epoch, recordHash);
+  if (recordIndex === undefined) throw new CryptoError("unknown-record");
+  const seat = seatAt(chain, header.account, recordIndex);
+  if (seat === undefined || isAfter(seq, seat)) throw new CryptoError("not-a-member");
+  if (!equalBytes(seat.identityHash, author.identityHash)) throw new CryptoError("identity-changed");
+  // The epoch's key was sealed to a generation that was published after the revocation: no such device had it honestly.
+  const sealedAt = author.generationEntries.get(valueAt(seat.generations, epoch.openedIndex)) ?? 0;
+  if (device.state === "revoked" && device.endedAt !== null && device.endedAt <= sealedAt)
+    throw new CryptoError("device-revoked");
+  const role = roleAt(seat, recordIndex);
+  if (chain.posting.length > 0 && !hasRight(role, valueAt(chain.posting, recordIndex))) throw new CryptoError("not-allowed");
   const content = decodeContent(payload.content);
-  return { header, envelopeHash: await sha256(bytes), recordHash, sentAtMs, counter, prev, content, deviceState: device.state };
+  const envelopeHash = await sha256(bytes);
+  const deviceState = device.state;
+  return { header, envelopeHash, recordHash, recordIndex, role, sentAtMs, counter, prev, content, deviceState };
+}
+
+/** Before anything is decrypted: somebody with this identity had a seat at some time of the epoch. */
+function checkSeats(chain: ChainState, epoch: number, author: AccountState): void {
+  const openedIndex = chain.epochs.get(epoch)?.openedIndex ?? 0;
+  const seats = seatsOf(chain, author.account).filter((seat) => openedIndex < endOf(seat) && seat.since < epochEnd(chain, epoch));
+  if (seats.length === 0) throw new CryptoError("not-a-member");
+  if (!seats.some(({ identityHash }) => equalBytes(identityHash, author.identityHash))) throw new CryptoError("identity-changed");
+}
+
+/** Whether an entry's number lies after the record that ended the seat. */
+function isAfter(seq: number | undefined, seat: Seat): boolean {
+  return seq !== undefined && seat.untilSeq !== null && seq > seat.untilSeq;
 }
 
 /** Salted by the message id, so every message has a key of its own and no IV ever repeats under one. */

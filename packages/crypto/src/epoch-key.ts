@@ -5,6 +5,7 @@ import {
   directConversationPreimage,
   encodeCbor,
   equalBytes,
+  type InviteId,
   labels,
   toBase64url,
 } from "@cychat/protocol";
@@ -21,9 +22,10 @@ export interface EpochReference {
   readonly commitment: Bytes;
 }
 
-/** An epoch key sealed to one member. */
+/** An epoch key sealed to one member, or to an invite link as if it were one. */
 export interface EpochSeal extends Sealed {
-  readonly recipient: AccountId;
+  readonly recipient: AccountId | InviteId;
+  /** Of the account's encryption key; 1 for an invite. */
   readonly generation: number;
 }
 
@@ -52,7 +54,7 @@ export async function verifyEpochKey(epoch: Omit<EpochReference, "recordHash">, 
 export async function sealEpochKey(
   epoch: Omit<EpochReference, "commitment">,
   epochKey: Uint8Array,
-  recipient: AccountId,
+  recipient: AccountId | InviteId,
   generation: number,
   publicKey: Uint8Array,
 ): Promise<EpochSeal> {
@@ -68,6 +70,6 @@ export async function openSeal(epoch: EpochReference, seal: EpochSeal, keyPair: 
   return epochKey;
 }
 
-function sealInfo(epoch: Omit<EpochReference, "commitment">, recipient: AccountId, generation: number): Bytes {
+function sealInfo(epoch: Omit<EpochReference, "commitment">, recipient: AccountId | InviteId, generation: number): Bytes {
   return encodeCbor([labels.seal, epoch.conversation, epoch.epoch, epoch.recordHash, recipient, generation]);
 }

@@ -10,11 +10,13 @@ import {
 } from "@cychat/protocol";
 import { eachFlip, Person, refusal, World } from "../testing/world.ts";
 import type { AccountState } from "./account-log.ts";
+import { createGenesis, createRotation } from "./direct-chats.ts";
+import { rotationDue } from "./epoch-access.ts";
 import { directConversationId, openSeal, sealEpochKey, verifyEpochKey } from "./epoch-key.ts";
-import { createGenesis, createRotation, type RecordEvidence, verifyRecord, verifyRecords } from "./epochs.ts";
+import { type RecordEvidence, verifyRecord, verifyRecords } from "./epochs.ts";
 import { sign } from "./identity.ts";
 import { randomBytes, sha256, zeroHash } from "./primitives.ts";
-import { epochReference, recordPinOf, rotationDue } from "./record-chain.ts";
+import { epochReference, membersOf, recordPinOf } from "./record-chain.ts";
 
 /** Genesis by Alice, a rotation by Bob, one by Alice. */
 async function threeEpochs(): Promise<World> {
@@ -31,7 +33,7 @@ async function forge(
   members?: readonly Member[],
   by = world.alice,
 ): Promise<RecordEvidence> {
-  const memberList = encodeMemberList(members ?? world.chain.members);
+  const memberList = encodeMemberList(members ?? membersOf(world.chain));
   const { conversation, index, epoch, hash, history } = world.chain;
   const record: EpochRecord = {
     conversation,
@@ -94,9 +96,9 @@ test("everybody verifies the same chain, at once or piece by piece", async () =>
   const { records, resolve, chain } = world;
   expect(await verifyRecords(null, records, resolve, world)).toEqual(chain);
   const early = await verifyRecords(null, records.slice(0, 1), resolve, world);
-  expect(await verifyRecords(early, records, resolve, { conversation: world.conversation, pin: recordPinOf(chain) })).toEqual(
-    chain,
-  );
+  expect(
+    await verifyRecords(early, records, resolve, { ...world, conversation: world.conversation, pin: recordPinOf(chain) }),
+  ).toEqual(chain);
   expect(chain).toMatchObject({ index: 2, epoch: 3, kind: "direct", unsettledFrom: null });
   expect(structuredClone(chain)).toEqual(chain);
   expect(chain.conversation).toBe(await directConversationId(world.bob.account, world.alice.account));
@@ -111,23 +113,29 @@ test("either may begin, and both meet in one conversation", async () => {
 
 test("[malicious server] drops, reorders, replays, forks and rolls back", async () => {
   const world = await threeEpochs();
-  const { records, resolve, chain, conversation } = world;
+  const { records, resolve, chain, conversation, nowMs } = world;
   const pin = recordPinOf(chain);
   const [first, second, third] = records as [RecordEvidence, RecordEvidence, RecordEvidence];
   for (const wrong of [[first, third], [second], [second, first]]) {
-    expect(await refusal(verifyRecords(null, wrong, resolve, { conversation }))).toBe("broken-chain");
+    expect(await refusal(verifyRecords(null, wrong, resolve, { conversation, nowMs }))).toBe("broken-chain");
   }
-  expect(await refusal(verifyRecords(null, [], resolve, { conversation }))).toBe("broken-chain");
-  expect(await refusal(verifyRecords(null, [], resolve, { conversation, pin }))).toBe("rollback");
-  expect(await refusal(verifyRecords(null, [first, second], resolve, { conversation, pin }))).toBe("rollback");
-  expect(await refusal(verifyRecords(null, records, resolve, { conversation, pin: { ...pin, hash: zeroHash() } }))).toBe("fork");
+  expect(await refusal(verifyRecords(null, [], resolve, { conversation, nowMs }))).toBe("broken-chain");
+  expect(await refusal(verifyRecords(null, [], resolve, { conversation, nowMs, pin }))).toBe("rollback");
+  expect(await refusal(verifyRecords(null, [first, second], resolve, { conversation, nowMs, pin }))).toBe("rollback");
+  expect(await refusal(verifyRecords(null, records, resolve, { conversation, nowMs, pin: { ...pin, hash: zeroHash() } }))).toBe(
+    "fork",
+  );
 
-  const short = await verifyRecords(null, [first], resolve, { conversation });
+  const short = await verifyRecords(null, [first], resolve, { conversation, nowMs });
   const other = await createRotation(short, world.bob.author, resolve);
-  expect(await refusal(verifyRecords(chain, [other], resolve, { conversation }))).toBe("fork");
+  expect(await refusal(verifyRecords(chain, [other], resolve, { conversation, nowMs }))).toBe("fork");
   expect(
     await refusal(
-      verifyRecords(short, [other], resolve, { conversation, pin: { index: 1, hash: await sha256(second.record.payload) } }),
+      verifyRecords(short, [other], resolve, {
+        conversation,
+        nowMs,
+        pin: { index: 1, hash: await sha256(second.record.payload) },
+      }),
     ),
   ).toBe("fork");
   const elsewhere = await World.create();
@@ -135,6 +143,7 @@ test("[malicious server] drops, reorders, replays, forks and rolls back", async 
     await refusal(
       verifyRecord(null, elsewhere.records[0] as RecordEvidence, resolve, {
         conversation: await directConversationId(world.alice.account, world.alice.account),
+        nowMs,
       }),
     ),
   ).toBe("wrong-conversation");
@@ -145,13 +154,17 @@ test("[malicious server] swaps the member list, adds a ghost", async () => {
   const [first] = world.records as [RecordEvidence];
   const ghost = await Person.create("c");
   const members = [
-    ...decodeMemberList(first.memberList),
+    ...decodeMemberList(world.genesis.memberList),
     { account: ghost.account, identityHash: ghost.state.identityHash, role: "member", generation: 1 } as const,
   ];
   const memberList = encodeMemberList(members);
   expect(await refusal(verifyRecord(null, { ...first, memberList }, world.resolve, world))).toBe("member-list-mismatch");
   expect([
-    ...(await eachFlip(first.memberList, (list) => verifyRecord(null, { ...first, memberList: list }, world.resolve, world), 3)),
+    ...(await eachFlip(
+      world.genesis.memberList,
+      (list) => verifyRecord(null, { ...first, memberList: list }, world.resolve, world),
+      3,
+    )),
   ]).toEqual(["member-list-mismatch"]);
   // The same with a record of its own making: no certified device signed it.
   const record = { ...decodeRecord(first.record.payload), memberListHash: await sha256(memberList) };
@@ -184,7 +197,7 @@ test("every flipped bit of a record and its signature is refused", async () => {
 
 test("signed by a member, but against the rules of a direct chat", async () => {
   const world = await threeEpochs();
-  const [a, b] = world.chain.members as [Member, Member];
+  const [a, b] = membersOf(world.chain) as [Member, Member];
   const ghost = await Person.create("c");
   const third: Member = { account: ghost.account, identityHash: ghost.state.identityHash, role: "owner", generation: 1 };
   const codeOf = async (changes: Partial<EpochRecord>, members?: readonly Member[]) =>
@@ -195,7 +208,7 @@ test("signed by a member, but against the rules of a direct chat", async () => {
   expect(await codeOf({}, [a, { ...b, role: "member" }])).toBe("not-allowed");
   expect(await codeOf({}, [a, { ...b, identityHash: zeroHash() }])).toBe("identity-changed");
   expect(await codeOf({}, [a, { ...b, generation: 2 }])).toBe("account-behind");
-  expect(await codeOf({ changes: [{ kind: "create", conversationKind: "direct" }] })).toBe("not-allowed");
+  expect(await codeOf({ changes: [{ kind: "create" }] })).toBe("not-allowed");
   expect(await codeOf({ changes: [] })).toBe("not-allowed");
   expect(await codeOf({ changes: [{ kind: "rotate" }, { kind: "rotate" }] })).toBe("not-allowed");
   expect(await codeOf({ history: "joined" })).toBe("not-allowed");
@@ -207,7 +220,7 @@ test("signed by a member, but against the rules of a direct chat", async () => {
     index: 0,
     epoch: 1,
     prev: zeroHash(),
-    changes: [{ kind: "create", conversationKind: "room" }],
+    changes: [{ kind: "add", member: third }],
   });
   expect(await refusal(verifyRecord(null, room, world.resolve, world))).toBe("not-allowed");
 });
@@ -226,7 +239,7 @@ test("the author's device and account log must fit", async () => {
 
 test("a record by a device that is revoked by now counts only if pinned or covered", async () => {
   const world = await World.create();
-  const { alice, conversation, resolve } = world;
+  const { alice, conversation, resolve, nowMs } = world;
   const stolen = alice.device;
   const early = world.chain;
   world.accept(await createRotation(world.chain, alice.author, resolve));
@@ -236,33 +249,33 @@ test("a record by a device that is revoked by now counts only if pinned or cover
   await alice.append({ kind: "revoke", device: stolen.id, reason: "revoked" });
   await alice.rollEncryptionKey();
 
-  expect((await verifyRecords(null, world.records, resolve, { conversation, pin })).unsettledFrom).toBeNull();
-  const unsettled = await verifyRecords(null, world.records, resolve, { conversation });
+  expect((await verifyRecords(null, world.records, resolve, { conversation, nowMs, pin })).unsettledFrom).toBeNull();
+  const unsettled = await verifyRecords(null, world.records, resolve, { conversation, nowMs });
   expect(unsettled.unsettledFrom).toBe(0);
-  expect((await verifyRecords(early, world.records, resolve, { conversation })).unsettledFrom).toBe(1);
+  expect((await verifyRecords(early, world.records, resolve, { conversation, nowMs })).unsettledFrom).toBe(1);
   const age = { openedAtMs: 0, nowMs: 0, messages: 0 };
-  expect(await rotationDue(unsettled, resolve, age)).toBe("unsettled");
+  expect(rotationDue(unsettled, new Map(), age)).toBe("unsettled");
   const covering = await createRotation(unsettled, alice.author, resolve);
   expect(covering.state.unsettledFrom).toBeNull();
   // The thief dates a record back, before the revocation: it stays unsettled. After it: refused.
   expect((await next(world, late)).unsettledFrom).toBe(2);
   const thief = Object.assign(new Person(), { device: stolen, identity: alice.identity, state: alice.state });
-  expect(await refusal(next(world, await forge(world, {}, covering.state.members, thief)))).toBe("device-revoked");
+  expect(await refusal(next(world, await forge(world, {}, membersOf(covering.state), thief)))).toBe("device-revoked");
 });
 
 test("a new epoch is due for new keys, age and number of messages; keys never go back", async () => {
   const world = await World.create();
-  const { resolve } = world;
+  const newest = () => new Map([world.alice, world.bob].map(({ account, state }) => [account, state.newestGeneration] as const));
   const age = { openedAtMs: 1000, nowMs: 1000, messages: 0 };
   const week = 7 * 24 * 3600 * 1000;
-  expect(await rotationDue(world.chain, resolve, age)).toBeNull();
-  expect(await rotationDue(world.chain, resolve, { ...age, nowMs: 1000 + week })).toBe("age");
-  expect(await rotationDue(world.chain, resolve, { ...age, messages: 1000 })).toBe("messages");
+  expect(rotationDue(world.chain, newest(), age)).toBeNull();
+  expect(rotationDue(world.chain, newest(), { ...age, nowMs: 1000 + week })).toBe("age");
+  expect(rotationDue(world.chain, newest(), { ...age, messages: 1000 })).toBe("messages");
   await world.bob.rollEncryptionKey();
-  expect(await rotationDue(world.chain, resolve, age)).toBe("keys-changed");
-  const old = world.chain.members;
-  world.accept(await createRotation(world.chain, world.alice.author, resolve));
-  expect(await rotationDue(world.chain, resolve, age)).toBeNull();
+  expect(rotationDue(world.chain, newest(), age)).toBe("keys-changed");
+  const old = membersOf(world.chain);
+  world.accept(await createRotation(world.chain, world.alice.author, world.resolve));
+  expect(rotationDue(world.chain, newest(), age)).toBeNull();
   expect(await refusal(next(world, await forge(world, {}, old)))).toBe("rollback");
 });
 
@@ -285,5 +298,5 @@ test("[malicious server] a revoked device dates a record back behind the keys th
   world.accept(await createRotation(world.chain, alice.author, resolve));
   // Everything in it is right but for its author: the list of today, signed by the stolen device, "in the past".
   const thief = Object.assign(new Person(), { device: stolen, identity: alice.identity, state: before });
-  expect(await refusal(next(world, await forge(world, {}, world.chain.members, thief)))).toBe("device-revoked");
+  expect(await refusal(next(world, await forge(world, {}, membersOf(world.chain), thief)))).toBe("device-revoked");
 });

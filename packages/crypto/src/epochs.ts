@@ -1,11 +1,9 @@
-// Epoch records: making them, and verifying them before any key of theirs is used.
+// Records of a conversation: each is verified before any key of its epoch is used.
 import {
   type ConversationId,
   decodeMemberList,
   decodeRecord,
   type EpochRecord,
-  encodeMemberList,
-  encodeRecord,
   equalBytes,
   labels,
   type Member,
@@ -13,30 +11,43 @@ import {
 } from "@cychat/protocol";
 import type { AccountDevice, AccountState } from "./account-log.ts";
 import type { Device } from "./device.ts";
-import { commitTo, directConversationId, type EpochSeal, generateEpochKey, sealEpochKey } from "./epoch-key.ts";
+import { directOutcome } from "./direct-rules.ts";
+import type { EpochSeal } from "./epoch-key.ts";
 import { CryptoError, decoded } from "./errors.ts";
-import { sign, verify } from "./identity.ts";
+import type { SealedLetter } from "./history-letter.ts";
+import { verify } from "./identity.ts";
 import { type Bytes, sha256, zeroHash } from "./primitives.ts";
 import {
   type ChainState,
   checkPin,
+  memberOf,
   type OpenedEpoch,
   type RecordPin,
   type ResolveAccount,
   recordHashAt,
 } from "./record-chain.ts";
+import type { Outcome } from "./room-changes.ts";
+import { genesisOutcome, roomOutcome } from "./room-records.ts";
 
 /** A record as the server keeps it. */
 export interface RecordEvidence {
   readonly record: Signed;
-  /** The list whose hash the record names. */
-  readonly memberList: Bytes;
+  /** Of every record of a direct chat, and of a room's first one. */
+  readonly memberList: Bytes | null;
+  /** The entry's number, where known. */
+  readonly seq?: number;
 }
 
 /** A new record with everything that is sent beside it. */
-export interface NewRecord extends RecordEvidence {
-  readonly epochKey: Bytes;
+export interface NewRecord {
+  readonly record: Signed;
+  readonly memberList: Bytes | null;
+  /** null when the record keeps the epoch. */
+  readonly epochKey: Bytes | null;
   readonly seals: readonly EpochSeal[];
+  readonly letters: readonly SealedLetter[];
+  /** The room's profile, boxed under the open epoch's key; null when the server's box stays as it is. */
+  readonly profile: Bytes | null;
   /** The chain with this record at its end; use it only once the server has accepted the record. */
   readonly state: ChainState;
 }
@@ -50,25 +61,8 @@ export interface VerifyOptions {
   /** The conversation that was asked for. */
   readonly conversation: ConversationId;
   readonly pin?: RecordPin | null;
-}
-
-/** The first record of a direct chat. Throws not-allowed when the peer has no encryption key yet. */
-export async function createGenesis(author: Author, peer: AccountState): Promise<NewRecord> {
-  const accounts = [author.account, peer];
-  const conversation = await directConversationId(author.account.account, peer.account);
-  return createRecord(null, conversation, author, accounts, [{ kind: "create", conversationKind: "direct" }]);
-}
-
-/** A new epoch key for the same members, sealed to the newest encryption key of each. */
-export async function createRotation(state: ChainState, author: Author, resolve: ResolveAccount): Promise<NewRecord> {
-  const accounts = await Promise.all(
-    state.members.map(async (member) => {
-      const account = await resolve(member.account);
-      if (!equalBytes(account.identityHash, member.identityHash)) throw new CryptoError("identity-changed");
-      return account;
-    }),
-  );
-  return createRecord(state, state.conversation, author, accounts, [{ kind: "rotate" }]);
+  /** For invites whose time has passed. */
+  readonly nowMs: number;
 }
 
 /** Verifies many records in order, then compares with the pin: fewer than pinned is a rollback. Throws as `verifyRecord`. */
@@ -90,7 +84,8 @@ export async function verifyRecords(
  * of `state` gives `state` back. Throws malformed-structure, wrong-conversation, fork (another record at a known or
  * pinned index), broken-chain, member-list-mismatch, unknown-device, device-revoked, bad-signature, not-a-member,
  * not-allowed, identity-changed, rollback (a member's older key), and account-behind when an account log must be read
- * again first.
+ * again first; for rooms also room-deleted, rotation-missing, commitment-mismatch, already-member, banned, invite-ended,
+ * too-large.
  */
 export async function verifyRecord(
   state: ChainState | null,
@@ -109,21 +104,25 @@ export async function verifyRecord(
     return state;
   }
   checkPlace(state, record);
-  if (!equalBytes(await sha256(evidence.memberList), record.memberListHash)) throw new CryptoError("member-list-mismatch");
-  const members = decoded(() => decodeMemberList(evidence.memberList));
+  const kind = state?.kind ?? (record.changes[0]?.kind === "create-room" ? "room" : "direct");
+  const list = await listOf(evidence, record, kind, state);
 
   const author = await resolve(record.author);
-  const device = authorDevice(author, record, members);
+  const seat = state === null ? undefined : memberOf(state, record.author);
+  if (seat !== undefined && !equalBytes(seat.identityHash, author.identityHash)) throw new CryptoError("identity-changed");
+  const device = authorDevice(author, record, authorGeneration(state, record, list));
   await verify(device.publicKey, labels.record, evidence.record);
-  const seat = (state?.members ?? members).find((member) => member.account === record.author);
-  if (seat === undefined) throw new CryptoError("not-a-member");
-  await checkDirectRules(state, record, members);
-  await checkMembers(state, members, resolve);
+
+  const seq = evidence.seq ?? null;
+  let outcome: Outcome;
+  if (kind === "direct") outcome = await directOutcome(state, record, list ?? [], resolve);
+  else if (state === null) outcome = await genesisOutcome(record, author, list ?? []);
+  else outcome = await roomOutcome(state, record, { author, seq, resolve, nowMs: options.nowMs });
 
   const pinned = pin !== null && record.index <= pin.index;
   const unsettled = device.state === "revoked" && !pinned;
   const unsettledFrom = unsettled ? (state?.unsettledFrom ?? record.index) : null;
-  return nextState(state, record, hash, members, unsettledFrom);
+  return nextState(state, kind, record, hash, outcome, unsettledFrom);
 }
 
 function checkPlace(state: ChainState | null, record: EpochRecord): void {
@@ -132,107 +131,60 @@ function checkPlace(state: ChainState | null, record: EpochRecord): void {
   if (record.index !== index || !equalBytes(record.prev, prev)) throw new CryptoError("broken-chain");
 }
 
+/** A room's first list is bound by the hash of the whole first state; its later ones follow from the changes. */
+async function listOf(
+  { memberList }: RecordEvidence,
+  record: EpochRecord,
+  kind: ChainState["kind"],
+  state: ChainState | null,
+): Promise<Member[] | null> {
+  if (kind === "room" && state !== null) return null;
+  if (memberList === null) throw new CryptoError("member-list-mismatch");
+  if (kind === "direct" && !equalBytes(await sha256(memberList), record.memberListHash))
+    throw new CryptoError("member-list-mismatch");
+  return decoded(() => decodeMemberList(memberList));
+}
+
+/** The author's generation in the list after the record; of somebody who leaves, before it. 0 for who is in neither. */
+function authorGeneration(state: ChainState | null, record: EpochRecord, list: readonly Member[] | null): number {
+  const { author, changes } = record;
+  const listed = list ?? (state === null ? [] : [memberOf(state, author)]);
+  const named = changes.flatMap((change) => {
+    if (change.kind === "join") return [change.generation];
+    return change.kind === "renew" ? change.generations.filter(([account]) => account === author).map(([, n]) => n) : [];
+  });
+  return named.at(-1) ?? listed.find((member) => member?.account === author)?.generation ?? 0;
+}
+
 /**
  * The author's device was certified, and not yet ended, at the place in the account log that the record names; and not
  * yet ended where its member list's generation of the author was published, so that nobody dates a record back behind it.
  */
-function authorDevice(author: AccountState, record: EpochRecord, members: readonly Member[]): AccountDevice {
+function authorDevice(author: AccountState, record: EpochRecord, generation: number): AccountDevice {
   const [n, hash] = record.authorLog;
   const known = author.hashes[n];
   if (known === undefined) throw new CryptoError("account-behind");
   if (!equalBytes(known, hash)) throw new CryptoError("fork", "The record names another account log than the one known here.");
   const device = author.devices.get(record.device);
   if (device === undefined || device.n > n) throw new CryptoError("unknown-device");
-  const generation = members.find((member) => member.account === record.author)?.generation ?? 0;
-  const seenAtLeast = Math.max(n, author.generationEntries.get(generation) ?? 0);
-  if (device.endedAt !== null && device.endedAt <= seenAtLeast) throw new CryptoError("device-revoked");
+  const publishedAt = generation === 0 ? 0 : author.generationEntries.get(generation);
+  if (publishedAt === undefined) throw new CryptoError("account-behind");
+  if (device.endedAt !== null && device.endedAt <= Math.max(n, publishedAt)) throw new CryptoError("device-revoked");
   return device;
-}
-
-/** Exactly its two accounts, both owners; made at index 0, rotated ever after, by either of them. */
-async function checkDirectRules(state: ChainState | null, record: EpochRecord, members: readonly Member[]): Promise<void> {
-  const [change, more] = record.changes;
-  if (change === undefined || more !== undefined)
-    throw new CryptoError("not-allowed", "A record of a direct chat makes one change.");
-  const begins = change.kind === "create" && change.conversationKind === "direct";
-  if (state === null ? !begins : change.kind !== "rotate") throw new CryptoError("not-allowed");
-  if (state !== null && state.kind !== "direct") throw new CryptoError("not-allowed");
-  if (record.epoch !== (state === null ? 1 : state.epoch + 1)) throw new CryptoError("broken-chain");
-  if (state !== null && record.history !== state.history) throw new CryptoError("not-allowed");
-  const [a, b] = members;
-  if (a === undefined || b === undefined || members.length !== 2)
-    throw new CryptoError("not-allowed", "A direct chat has two members.");
-  if (a.role !== "owner" || b.role !== "owner") throw new CryptoError("not-allowed");
-  if ((await directConversationId(a.account, b.account)) !== record.conversation) throw new CryptoError("wrong-conversation");
-}
-
-async function checkMembers(state: ChainState | null, members: readonly Member[], resolve: ResolveAccount): Promise<void> {
-  for (const member of members) {
-    const account = await resolve(member.account);
-    if (!equalBytes(account.identityHash, member.identityHash)) throw new CryptoError("identity-changed");
-    if (!account.encryptionKeys.has(member.generation)) throw new CryptoError("account-behind");
-    const before = state?.members.find((other) => other.account === member.account);
-    if (before !== undefined && member.generation < before.generation) throw new CryptoError("rollback");
-  }
 }
 
 function nextState(
   state: ChainState | null,
+  kind: ChainState["kind"],
   record: EpochRecord,
   hash: Bytes,
-  members: readonly Member[],
+  { invites, ...outcome }: Outcome,
   unsettledFrom: number | null,
 ): ChainState {
+  const { conversation, index, epoch, history, commitment } = record;
   const epochs = new Map(state?.epochs);
-  const open = epochs.get(record.epoch);
-  const opened: OpenedEpoch = { openedIndex: record.index, commitment: record.commitment, members, recordHashes: [hash] };
-  epochs.set(record.epoch, open === undefined ? opened : { ...open, recordHashes: [...open.recordHashes, hash] });
-  const { conversation, index, epoch, history } = record;
-  return { conversation, kind: state?.kind ?? "direct", index, hash, epoch, history, members, epochs, unsettledFrom };
-}
-
-async function createRecord(
-  state: ChainState | null,
-  conversation: ConversationId,
-  author: Author,
-  accounts: readonly AccountState[],
-  changes: EpochRecord["changes"],
-): Promise<NewRecord> {
-  const members = accounts.map((account): Member => {
-    if (account.newestGeneration === 0) throw new CryptoError("not-allowed", "An account without keys cannot be a member yet.");
-    return { account: account.account, identityHash: account.identityHash, role: "owner", generation: account.newestGeneration };
-  });
-  const memberList = encodeMemberList(members);
-  const epochKey = generateEpochKey();
-  const epoch = state === null ? 1 : state.epoch + 1;
-  const payload = encodeRecord({
-    conversation,
-    index: state === null ? 0 : state.index + 1,
-    epoch,
-    prev: state?.hash ?? zeroHash(),
-    author: author.account.account,
-    device: author.device.id,
-    authorLog: [author.account.head.n, author.account.head.hash],
-    changes,
-    memberListHash: await sha256(memberList),
-    history: state?.history ?? "shared",
-    commitment: await commitTo(epochKey, conversation, epoch),
-  });
-  const record = await sign(author.device.privateKey, labels.record, payload);
-  const recordHash = await sha256(payload);
-  const seals = await Promise.all(
-    accounts.map((account) => {
-      const publicKey = account.encryptionKeys.get(account.newestGeneration) as Bytes;
-      return sealEpochKey({ conversation, epoch, recordHash }, epochKey, account.account, account.newestGeneration, publicKey);
-    }),
-  );
-  const known = new Map(accounts.map((account) => [account.account, account]));
-  const resolve: ResolveAccount = (account) => {
-    const found = known.get(account);
-    if (found === undefined) throw new CryptoError("not-a-member");
-    return found;
-  };
-  // Our own record passes the very checks that every reader makes.
-  const next = await verifyRecord(state, { record, memberList }, resolve, { conversation });
-  return { record, memberList, epochKey, seals, state: next };
+  const open = epochs.get(epoch);
+  const opened: OpenedEpoch = { openedIndex: index, commitment, history, recordHashes: [hash], invites };
+  epochs.set(epoch, open === undefined ? opened : { ...open, recordHashes: [...open.recordHashes, hash], invites });
+  return { conversation, kind, index, hash, epoch, history, epochs, unsettledFrom, ...outcome };
 }

@@ -3,17 +3,15 @@
 // C2PRI combiner). Only SHA-3 is JavaScript: neither Chromium 156 nor any other browser has it in WebCrypto.
 import { sha3_256, shake256 } from "@noble/hashes/sha3.js";
 import { I2OSP, type KEM, type KEMFactory, type Key, LabeledDerive } from "hpke";
+import { fromJwk, isScalar, p256ScalarBytes, pkcs8OfScalar, publicPointOf } from "./p256-scalar.ts";
 import { type Bytes, concatBytes, plain, randomBytes } from "./primitives.ts";
 
 const mlkem = { name: "ML-KEM-768", publicKeyBytes: 1184, ciphertextBytes: 1088, seedBytes: 64 } as const;
-const p256 = { algorithm: { name: "ECDH", namedCurve: "P-256" }, pointBytes: 65, scalarBytes: 32 } as const;
+const p256 = { algorithm: { name: "ECDH", namedCurve: "P-256" }, pointBytes: 65 } as const;
 /** Four candidates for rejection sampling: all four fail with a probability of about 2^-128. */
 const curveSeedBytes = 128;
-const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 const ascii = new TextEncoder();
 const combinerLabel = ascii.encode("MLKEM768-P256");
-/** PrivateKeyInfo (RFC 5208) of a P-256 key up to its scalar, without the optional public key. */
-const pkcs8Prefix = Uint8Array.fromHex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420");
 
 export const hybridKemSizes = { seed: 32, publicKey: 1249, encapsulated: 1153 } as const;
 
@@ -116,14 +114,14 @@ async function keyPair(seed: Uint8Array, extractable: boolean) {
 /** Expands the seed with SHAKE256 into ML-KEM's seed (d, z) and the candidates for the scalar. */
 async function importPrivate(seed: Bytes, extractable: boolean): Promise<HybridKey> {
   const expanded = plain(shake256(seed, { dkLen: mlkem.seedBytes + curveSeedBytes }));
-  const pkcs8 = concatBytes(pkcs8Prefix, firstScalar(expanded.subarray(mlkem.seedBytes)));
+  const pkcs8 = pkcs8OfScalar(firstScalar(expanded.subarray(mlkem.seedBytes)));
   // Extractable only so that the public halves can be read from them; both keys stay inside this file.
   const [pq, curve] = await Promise.all([
     modern().importKey("raw-seed", expanded.slice(0, mlkem.seedBytes), mlkem.name, true, ["decapsulateBits"]),
     crypto.subtle.importKey("pkcs8", pkcs8, p256.algorithm, true, ["deriveBits"]),
   ]);
-  const [pqJwk, curveJwk] = await Promise.all([exportJwk(pq), exportJwk(curve)]);
-  const publicBytes = concatBytes(fromJwk(pqJwk.pub), Uint8Array.of(4), fromJwk(curveJwk.x), fromJwk(curveJwk.y));
+  const [pqJwk, point] = await Promise.all([exportJwk(pq), publicPointOf(curve)]);
+  const publicBytes = concatBytes(fromJwk(pqJwk.pub), point);
   return { algorithm: { name }, type: "private", extractable, pq, curve, publicBytes, seed };
 }
 
@@ -142,10 +140,9 @@ async function importPoint(point: Bytes): Promise<CryptoKey> {
 }
 
 function firstScalar(candidates: Bytes): Bytes {
-  for (let at = 0; at < candidates.length; at += p256.scalarBytes) {
-    const scalar = candidates.slice(at, at + p256.scalarBytes);
-    const value = BigInt(`0x${scalar.toHex()}`);
-    if (value > 0n && value < order) return scalar;
+  for (let at = 0; at < candidates.length; at += p256ScalarBytes) {
+    const scalar = candidates.slice(at, at + p256ScalarBytes);
+    if (isScalar(scalar)) return scalar;
   }
   throw new Error("no scalar in this seed");
 }
@@ -160,5 +157,3 @@ function combine(pqSecret: Bytes, curveSecret: Bytes, curveCiphertext: Bytes, re
 }
 
 const exportJwk = async (key: CryptoKey) => (await crypto.subtle.exportKey("jwk", key)) as JsonWebKey & { pub?: string };
-
-const fromJwk = (text: string | undefined) => Uint8Array.fromBase64(text ?? "", { alphabet: "base64url" });

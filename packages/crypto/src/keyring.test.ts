@@ -13,6 +13,7 @@ import {
   openKeyring,
   sealKeyring,
   withEpochKey,
+  withEpochKeys,
 } from "./keyring.ts";
 import { randomBytes, sha256, zeroHash } from "./primitives.ts";
 import { generateSafeKey } from "./vault.ts";
@@ -172,6 +173,26 @@ test("a key goes in with its pin, and an erased epoch never comes back", async (
   expect(erased.keys.size).toBe(0);
   expect(mergeKeyrings(filled, erased).keys.size).toBe(0);
   expect(await refusal(() => withEpochKey(erased, 1, randomBytes(32), pinAt(1)))).toBe("not-allowed");
+});
+
+test("many keys go in at once: those of erased epochs stay out, the pin never goes back, and two keys for one epoch are a fork", async () => {
+  const [one, two, three] = [randomBytes(32), randomBytes(32), randomBytes(32)];
+  const before = eraseEpochs(withEpochKey(emptyKeyring, 2, two, pinAt(5)), [1]);
+  const letter = new Map([
+    [1, one],
+    [2, two],
+    [3, three],
+  ]);
+  const after = withEpochKeys(before, letter, pinAt(4));
+  expect(new Map(after.keys)).toEqual(
+    new Map([
+      [2, two],
+      [3, three],
+    ]),
+  );
+  expect(after.pin).toEqual(pinAt(5));
+  expect(withEpochKeys(after, new Map(), pinAt(6)).pin).toEqual(pinAt(6));
+  expect(await refusal(() => withEpochKeys(before, new Map([[2, one]]), pinAt(5)))).toBe("fork");
 });
 
 test("a keyring that could not be opened again is never sealed", async () => {

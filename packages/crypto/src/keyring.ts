@@ -117,6 +117,11 @@ export function withEpochKey(keyring: Keyring, epoch: number, key: Bytes, pin: R
   return mergeKeyrings({ keys: new Map([[epoch, key]]), erased: new Set(), pin }, keyring);
 }
 
+/** Adds verified keys at once, leaving out those of erased epochs: a history letter may hold more than is wanted. Throws fork. */
+export function withEpochKeys(keyring: Keyring, keys: ReadonlyMap<number, Bytes>, pin: RecordPin): Keyring {
+  return mergeKeyrings({ keys, erased: new Set(), pin }, keyring);
+}
+
 /** Forward secrecy follows retention: these keys are gone for good. */
 export function eraseEpochs(keyring: Keyring, epochs: Iterable<number>): Keyring {
   return mergeKeyrings(keyring, { keys: new Map(), erased: new Set(epochs), pin: null });

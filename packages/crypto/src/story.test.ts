@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { makeStory, readStory, type Story } from "../testing/story.ts";
 import draft from "../vectors/hpke-pq-draft.json" with { type: "json" };
+import room from "../vectors/room.json" with { type: "json" };
 
 const file = Bun.file(new URL("../vectors/story.json", import.meta.url));
 if (Bun.env.UPDATE_VECTORS === "1") await Bun.write(file, `${JSON.stringify(await makeStory(), null, 2)}\n`);
@@ -18,7 +19,7 @@ test("what this release seals opens", async () => {
 const chromium = Bun.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
 test.skipIf(!existsSync(chromium))(
-  "Chromium opens the same, with the native KEM, and Bun opens what Chromium seals",
+  "Chromium opens the same, with the native KEM, and derives the same invite; Bun opens what Chromium seals",
   async () => {
     const built = await Bun.build({
       entrypoints: [new URL("../testing/story-in-browser.ts", import.meta.url).pathname],
@@ -49,11 +50,12 @@ test.skipIf(!existsSync(chromium))(
       await page.goto(server.url.href);
       await page.addScriptTag({ content: script ?? "" });
       const answer = await page.evaluate(
-        ([told, vector]) =>
-          (globalThis as unknown as { runStory: (story: unknown, draft: unknown) => Promise<unknown> }).runStory(told, vector),
-        [story, draft] as const,
+        (told) => (globalThis as unknown as { runStory: (...told: unknown[]) => Promise<unknown> }).runStory(...told),
+        [story, draft, room.invite.fragment] as const,
       );
-      expect(answer).toMatchObject({ text: story.text, native: true, sharedSecret: draft.sharedSecret, fallbackAgrees: true });
+      const { sharedSecret } = draft;
+      const inviteKey = room.invite.signPublicKey;
+      expect(answer).toMatchObject({ text: story.text, native: true, sharedSecret, inviteKey, fallbackAgrees: true });
       expect(await readStory((answer as { made: Story }).made)).toBe(String(story.text));
     } finally {
       await browser.close();

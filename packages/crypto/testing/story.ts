@@ -2,9 +2,10 @@
 // (and Chromium) must still open what this one sealed. Runs in Bun and in a browser.
 import { type AccountId, type CborValue, decodeCbor, encodeCbor, type MessageId, type Signed } from "@cychat/protocol";
 import { type AccountState, verifyAccountLog } from "../src/account-log.ts";
+import { createRotation, type DirectRecord } from "../src/direct-chats.ts";
 import { openMessage, sealMessage } from "../src/envelope.ts";
 import { openSeal } from "../src/epoch-key.ts";
-import { createRotation, type NewRecord, verifyRecords } from "../src/epochs.ts";
+import { verifyRecords } from "../src/epochs.ts";
 import { generateIdentity } from "../src/identity.ts";
 import { emptyKeyring, importSafeKey, openKeyring, sealKeyring, withEpochKey } from "../src/keyring.ts";
 import { derivePasswordSecrets } from "../src/password.ts";
@@ -53,10 +54,10 @@ export async function makeStory(): Promise<Story> {
   const root = generateRootSecret();
   const method = await createMethod({ account: ada.account, kind: "password", kek, identityKey: ada.identity.publicKey });
   const statement = await createWraps({ account: ada.account, version: 1, identity: ada.identity, root, methods: [method] });
-  const records: NewRecord[] = [world.genesis, await createRotation(world.chain, bob.author, world.resolve)];
-  const last = records[1] as NewRecord;
+  const records: DirectRecord[] = [world.genesis, await createRotation(world.chain, bob.author, world.resolve)];
+  const last = records[1] as DirectRecord;
   world.accept(last);
-  const sealToAda = last.seals.find((seal) => seal.recipient === ada.account) as NewRecord["seals"][number];
+  const sealToAda = last.seals.find((seal) => seal.recipient === ada.account) as DirectRecord["seals"][number];
   const { bytes: envelope } = await sealMessage(world.message(bob, text, { messageId }));
   const safeKey = generateSafeKey(1);
   const place = { account: ada.account, conversation: world.conversation, version: 1, previousHash: zeroHash() };
@@ -120,7 +121,7 @@ export async function readStory(story: Story): Promise<string> {
   const lists = decodeCbor(Uint8Array.fromHex(String(story.memberLists))) as Bytes[];
   const evidence = pairs(story.records).map((record, index) => ({ record, memberList: new Uint8Array(lists[index] as Bytes) }));
   const resolve = (id: AccountId): AccountState => (id === account ? ada : bob);
-  const chain = await verifyRecords(null, evidence, resolve, { conversation });
+  const chain = await verifyRecords(null, evidence, resolve, { conversation, nowMs: 0 });
   const seal = {
     recipient: account,
     generation: 1,

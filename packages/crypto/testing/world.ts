@@ -2,8 +2,9 @@
 import { type AccountId, type ConversationId, newMessageId, type Signed } from "@cychat/protocol";
 import { type AccountState, appendEntry, createAccountLog, type LaterBody } from "../src/account-log.ts";
 import { generateDevice } from "../src/device.ts";
+import { createGenesis, type DirectRecord } from "../src/direct-chats.ts";
 import type { MessageToSeal } from "../src/envelope.ts";
-import { type Author, createGenesis, type NewRecord, type RecordEvidence } from "../src/epochs.ts";
+import type { Author, RecordEvidence } from "../src/epochs.ts";
 import { CryptoError, type CryptoErrorCode } from "../src/errors.ts";
 import { generateSealKeyPair, type SealKeyPair } from "../src/hpke.ts";
 import { generateIdentity, type SigningKey } from "../src/identity.ts";
@@ -59,7 +60,8 @@ export class World {
   readonly records: RecordEvidence[] = [];
   readonly epochKeys = new Map<number, Uint8Array<ArrayBuffer>>();
   chain!: ChainState;
-  genesis!: NewRecord;
+  genesis!: DirectRecord;
+  readonly nowMs = 1_764_000_000_000;
   constructor(
     readonly alice: Person,
     readonly bob: Person,
@@ -80,7 +82,7 @@ export class World {
     if (person === undefined) throw new CryptoError("not-a-member");
     return person.state;
   };
-  accept(record: NewRecord): void {
+  accept(record: DirectRecord): void {
     this.records.push({ record: record.record, memberList: record.memberList });
     this.chain = record.state;
     this.epochKeys.set(record.state.epoch, record.epochKey);
@@ -88,7 +90,7 @@ export class World {
   message(from: Person, text: string, changes: Partial<MessageToSeal> = {}): MessageToSeal {
     const { conversation, epoch, hash } = this.chain;
     const epochKey = this.epochKeys.get(epoch) as Uint8Array;
-    const content = { kind: "text", text } as const;
+    const content = { kind: "text", text, mentions: [] } as const;
     const { account, device } = from;
     return {
       conversation,

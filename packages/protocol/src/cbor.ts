@@ -68,6 +68,30 @@ export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
   return new Uint8Array(encode(value, rfc8949EncodeOptions));
 }
 
+/**
+ * A CBOR array put together from items that are encoded already: the same bytes as encoding it whole, at a fraction of the
+ * cost where most items are known from before.
+ */
+export function cborArrayOf(items: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const head = arrayHead(items.length);
+  const all = new Uint8Array(items.reduce((sum, item) => sum + item.length, head.length));
+  all.set(head);
+  let at = head.length;
+  for (const item of items) {
+    all.set(item, at);
+    at += item.length;
+  }
+  return all;
+}
+
+/** Major type 4 with its shortest length (RFC 8949 section 3). */
+function arrayHead(length: number): Uint8Array {
+  if (length < 24) return Uint8Array.of(0x80 | length);
+  if (length < 0x100) return Uint8Array.of(0x98, length);
+  if (length < 0x10000) return Uint8Array.of(0x99, length >> 8, length & 0xff);
+  return Uint8Array.of(0x9a, (length >>> 24) & 0xff, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
+}
+
 /** Strict inverse of {@link encodeCbor}: refuses whatever would not encode to the very same bytes again. */
 export function decodeCbor(bytes: Uint8Array): CborValue {
   let value: unknown;

@@ -4,6 +4,7 @@ import { AccountId, ConversationId, DeviceId, MessageId } from "./ids.ts";
 import { PresenceStatus } from "./rest/contacts.ts";
 import { Entry, EnvelopeText, Receipt } from "./rest/conversations.ts";
 import { Count, PositiveCount, TimeMs } from "./rest/fields.ts";
+import { SignedJson } from "./structures/signed.ts";
 
 /** The first frame of a socket whose opening request carried no token. Anything else closes it with 4401. */
 export const HelloFrame = v.strictObject({ type: v.literal("hello"), token: v.pipe(v.string(), v.maxLength(4096)) });
@@ -73,9 +74,21 @@ export const PresenceNotice = v.object({
 /** Something changed that is to be read again by REST. A hint: losing one delays and never loses. */
 export const ChangedFrame = v.object({
   type: v.literal("changed"),
-  what: v.picklist(["contacts", "conversations", "profile", "keys", "sessions", "keyring"]),
+  what: v.picklist(["contacts", "conversations", "profile", "keys", "sessions", "keyring", "seals", "joins"]),
   conversation: v.optional(ConversationId),
   account: v.optional(AccountId),
+});
+
+/**
+ * The server asks one online member at a time, and moves on after `askTimeoutMs`: `admit` a newcomer who waits, or write
+ * `seals` of lost epoch keys again. `request` is signed by who asks. Whoever cannot or may not simply does not answer.
+ */
+export const AskFrame = v.object({
+  type: v.literal("ask"),
+  conversation: ConversationId,
+  kind: v.picklist(["admit", "seals"]),
+  account: AccountId,
+  request: SignedJson,
 });
 
 export const PongFrame = v.object({ type: v.literal("pong"), at_ms: TimeMs });
@@ -93,6 +106,7 @@ export const ServerFrame = v.variant("type", [
   TypingNotice,
   PresenceNotice,
   ChangedFrame,
+  AskFrame,
   PongFrame,
   ByeFrame,
 ]);

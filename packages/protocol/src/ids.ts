@@ -11,13 +11,24 @@ export const MessageId = v.pipe(v.string(), v.regex(uuidv7, "not a UUIDv7 in low
 export type MessageId = v.InferOutput<typeof MessageId>;
 
 const sha256Text = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
-/** base64url of SHA-256 over CBOR ["cychat/v1/direct", [account, account]] (sorted), or over a room's genesis payload. */
+/**
+ * base64url of SHA-256 over CBOR ["cychat/v1/direct", [account, account]] (sorted), or over a room's genesis without what
+ * depends on the id (`roomIdPreimage`).
+ */
 export const ConversationId = v.pipe(v.string(), v.regex(sha256Text, "not a SHA-256 in base64url"), v.brand("ConversationId"));
 export type ConversationId = v.InferOutput<typeof ConversationId>;
 
 /** base64url of SHA-256 over the device's raw public key (65 bytes, uncompressed point). */
 export const DeviceId = v.pipe(v.string(), v.regex(sha256Text, "not a SHA-256 in base64url"), v.brand("DeviceId"));
 export type DeviceId = v.InferOutput<typeof DeviceId>;
+
+/** An invite link's public name: 16 bytes in base64url, derived from the link's secret. */
+export const InviteId = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, "not 16 bytes in base64url"),
+  v.brand("InviteId"),
+);
+export type InviteId = v.InferOutput<typeof InviteId>;
 
 export const SessionId = v.pipe(v.string(), v.uuid(), v.brand("SessionId"));
 export type SessionId = v.InferOutput<typeof SessionId>;

@@ -5,6 +5,19 @@ export const limits = {
   phoneChars: 32,
   roomNameChars: 50,
   roomDescriptionChars: 200,
+  roomTopicChars: 500,
+  roomMembers: 2000,
+  roomInvites: 50,
+  roomPins: 50,
+  roomBans: 1000,
+  /** Name, topic and picture of a room under its epoch key, in bytes before base64url. */
+  roomProfileBytes: 128 * 1024,
+  /** Keys of earlier epochs for one newcomer, in bytes before base64url. */
+  historyLetterBytes: 256 * 1024,
+  /** A record with the sealed keys of all members beside it, in bytes of JSON. */
+  recordBodyBytes: 8 * 1024 * 1024,
+  /** Receipts and typing go to everybody in rooms of up to so many members. */
+  smallRoomMembers: 100,
   passwordChars: 1024,
   /** The text of one message, in UTF-16 code units; the composer and the SDK refuse more. */
   messageTextChars: 20_000,
@@ -45,7 +58,18 @@ export const heartbeat = {
 } as const;
 
 /** A new epoch is due for age or count (e2ee: "Epochs"). */
-export const epochLimits = { maxAgeMs: 7 * 24 * 3600 * 1000, maxMessages: 1000 } as const;
+export const epochLimits = {
+  maxAgeMs: 7 * 24 * 3600 * 1000,
+  maxMessages: 1000,
+  /** The count of messages decides in conversations of up to so many members. */
+  countedMembers: 100,
+} as const;
+
+/** How long one online member has to answer when the server asks (for an admission, or for a lost key). */
+export const askTimeoutMs = 5_000;
+
+/** How long the server keeps a rotation for one device, so that hundreds do not make the same one at once. */
+export const rotationLeaseMs = 20_000;
 
 /** Argon2id (RFC 9106). Clients refuse parameters below the floor or above the ceiling. */
 export const argon2 = {

@@ -1,6 +1,16 @@
 // What a client offers to a screen, a bot or another tab: plain data in, plain data out (structured-cloneable), so
 // that the very same interface works in one process, from a worker, and from a tab that is not the owner.
-import type { AccountId, ChatStatus, ConversationId, MessageId, PresenceStatus } from "@cychat/protocol";
+import type {
+  AccountId,
+  ChatStatus,
+  ConversationId,
+  InviteId,
+  JoinPolicy,
+  MessageId,
+  PresenceStatus,
+  Right,
+  Role,
+} from "@cychat/protocol";
 
 export interface Profile {
   readonly id: AccountId;
@@ -57,16 +67,65 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Somebody as a room shows them: members do not see each other's addresses. */
+export interface RoomPersonView {
+  readonly id: AccountId;
+  /** Empty until it is known. */
+  readonly nickname: string;
+  readonly pictureVersion: number;
+}
+
+/** What happened in a room: one line in its timeline, `actor` being who did it. */
+export type SystemLine =
+  | { readonly kind: "created" | "left" | "deleted"; readonly actor: RoomPersonView }
+  /** `link`: by an invite link; `request`: let in by `actor` after asking; `added`: by `actor`. */
+  | {
+      readonly kind: "joined";
+      readonly by: "link" | "request" | "added";
+      readonly actor: RoomPersonView;
+      readonly who: RoomPersonView;
+    }
+  | { readonly kind: "removed" | "banned" | "unbanned"; readonly actor: RoomPersonView; readonly who: RoomPersonView }
+  /** `succeeded`: nobody made them the owner, the last one left. */
+  | {
+      readonly kind: "role";
+      readonly role: Role;
+      readonly succeeded: boolean;
+      readonly actor: RoomPersonView;
+      readonly who: RoomPersonView;
+    }
+  /** Name, topic or picture. */
+  | { readonly kind: "renamed"; readonly actor: RoomPersonView }
+  | { readonly kind: "settings"; readonly actor: RoomPersonView }
+  | { readonly kind: "history"; readonly history: "shared" | "joined"; readonly actor: RoomPersonView }
+  | { readonly kind: "invite" | "invite-ended" | "pinned" | "unpinned"; readonly actor: RoomPersonView };
+
 export interface MessageView {
   readonly id: MessageId;
   readonly conversation: ConversationId;
   /** null until the server has acknowledged it. */
   readonly seq: number | null;
   readonly sender: AccountId;
+  /** How the sender is called; empty while that is not known. */
+  readonly senderName: string;
+  readonly senderPictureVersion: number;
   readonly mine: boolean;
-  /** `deleted`: its sender deleted it; `unreadable`: see `problem`; `unknown`: made by a newer version of CyChat. */
-  readonly kind: "text" | "deleted" | "unreadable" | "unknown";
+  /**
+   * `deleted`: its sender, or an admin, deleted it; `unreadable`: see `problem`; `unknown`: made by a newer version of CyChat;
+   * `system`: no message, but what `system` says happened in the room.
+   */
+  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "system";
   readonly text: string;
+  /** Its sender changed the text later. */
+  readonly edited: boolean;
+  /** Of a deleted message: who deleted it, where that was not its sender. */
+  readonly deletedBy: RoomPersonView | null;
+  /** Whom the text names with `@`, in its order; `all` is everybody. */
+  readonly mentions: readonly (RoomPersonView | "all")[];
+  readonly mentionsMe: boolean;
+  readonly system: readonly SystemLine[];
+  /** Own messages in rooms: how many others have read it, where that is known. */
+  readonly readBy: number | null;
   /** The sender's clock, signed; for one's own unsent messages the local clock. */
   readonly sentAtMs: number;
   /** The server's clock at the commit; null until acknowledged. Order and day separators follow `seq`, then `sentAtMs`. */
@@ -77,19 +136,66 @@ export interface MessageView {
   readonly problem: Problem | null;
 }
 
+/** What one may do in a room right now. */
+export interface RoomRights {
+  readonly post: boolean;
+  /** Add people and make invite links. */
+  readonly invite: boolean;
+  readonly rename: boolean;
+  readonly pin: boolean;
+  /** Settings, bans, join requests, other people's messages. */
+  readonly moderate: boolean;
+  readonly delete: boolean;
+}
+
+/**
+ * How one stands to a room. `pending`: asked to be let in; `waiting`: a script made it, and its owner must open it;
+ * `keys`: a member, but the keys have not arrived yet; `removed`, `banned`, `left`: what was there before can be read.
+ */
+export type RoomStanding = "member" | "pending" | "waiting" | "keys" | "removed" | "banned" | "left" | "deleted";
+
+export interface RoomView {
+  readonly standing: RoomStanding;
+  readonly topic: string;
+  /** Changes with the picture; null without one. See `roomPicture`. */
+  readonly picture: string | null;
+  /** The name in clear that people can find the room by; null for a room that cannot be found. */
+  readonly handle: string | null;
+  readonly description: string | null;
+  readonly join: JoinPolicy;
+  readonly history: "shared" | "joined";
+  readonly settings: { readonly post: Right; readonly invite: Right; readonly pin: Right; readonly rename: Right };
+  readonly memberCount: number;
+  /** null for those who are no members. */
+  readonly myRole: Role | null;
+  readonly rights: RoomRights;
+  /** How many wait for somebody's yes; 0 for those who cannot give it. */
+  readonly joinRequests: number;
+  readonly pinned: readonly MessageId[];
+}
+
 export interface ConversationView {
   readonly id: ConversationId;
-  readonly kind: "direct";
-  readonly state: "active" | "request" | "ignored" | "blocked";
-  readonly peer: PersonView;
+  readonly kind: "direct" | "room";
+  /** `former`, `pending`: rooms that one is no member of, any more or yet (see `room.standing`). */
+  readonly state: "active" | "request" | "ignored" | "blocked" | "former" | "pending";
+  /** What lists and headings call it: the peer's nickname, or the room's name. */
+  readonly title: string;
+  /** The other side of a direct chat; null for rooms. */
+  readonly peer: PersonView | null;
+  /** null for direct chats. */
+  readonly room: RoomView | null;
   readonly isContact: boolean;
   readonly presence: PresenceStatus;
   readonly lastSeenMs: number | null;
   readonly lastMessage: MessageView | null;
   readonly unread: number;
+  /** Whether an unread message names one. */
+  readonly mentioned: boolean;
   /** Everything up to and with this number was read; the unread divider stands after it. */
   readonly readSeq: number;
-  readonly typing: boolean;
+  /** Nicknames of those who are typing. */
+  readonly typing: readonly string[];
   readonly draft: string;
   /** Shown as a banner in the conversation. */
   readonly problem: Problem | null;
@@ -98,9 +204,80 @@ export interface ConversationView {
   readonly verified: boolean;
   /** The peer has never opened the account with a client: what one writes waits here. */
   readonly peerHasNoKeys: boolean;
-  /** Never rings. The same on all of the account's devices. */
+  /** Never rings, unless one is named. The same on all of the account's devices, as the next two. */
   readonly muted: boolean;
+  readonly archived: boolean;
+  readonly favourite: boolean;
   readonly changedAtMs: number;
+}
+
+export interface RoomMemberView extends RoomPersonView {
+  readonly role: Role;
+  readonly presence: PresenceStatus;
+  readonly isContact: boolean;
+  readonly isMe: boolean;
+  /** What I may do with them. */
+  readonly may: { readonly remove: boolean; readonly ban: boolean; readonly roles: readonly Role[] };
+  /** Their keys contradict what the room's records say. */
+  readonly problem: Problem | null;
+}
+
+export interface RoomPeopleView {
+  /** Owners, then admins, then members; by name. */
+  readonly members: readonly RoomMemberView[];
+  readonly banned: readonly RoomPersonView[];
+}
+
+export interface JoinRequestView {
+  readonly person: RoomPersonView;
+  readonly atMs: number;
+}
+
+export interface InviteView {
+  readonly id: InviteId;
+  /** Only where it was made by this account. */
+  readonly link: string | null;
+  readonly expiresAtMs: number;
+  readonly usesLeft: number;
+}
+
+/** What an invite link opens, before one comes in by it. */
+export interface InvitePreview {
+  readonly conversation: ConversationId;
+  readonly name: string;
+  readonly topic: string;
+  readonly memberCount: number;
+  readonly history: "shared" | "joined";
+  readonly isMember: boolean;
+}
+
+/** A room that can be found by its name. */
+export interface FoundRoom {
+  /** null while it waits for its owner. */
+  readonly conversation: ConversationId | null;
+  readonly handle: string;
+  readonly description: string | null;
+  readonly memberCount: number;
+  readonly join: JoinPolicy;
+  readonly isMember: boolean;
+  readonly isPending: boolean;
+}
+
+export interface NewRoom {
+  /** 1 to 50 characters. For a room that can be found it is also the handle. */
+  readonly name: string;
+  readonly topic?: string;
+  readonly picture?: RoomPicture | null;
+  readonly join: JoinPolicy;
+  readonly history: "shared" | "joined";
+  /** Members from the start. */
+  readonly people?: readonly AccountId[];
+}
+
+/** At most 96 kB. */
+export interface RoomPicture {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly type: string;
 }
 
 export interface SafetyNumber {
@@ -188,19 +365,81 @@ export interface ChatApi {
 
   /** From the local store, then from the server. `before`: the oldest message already shown. */
   history(conversation: ConversationId, input?: { before?: MessageId; limit?: number }): Promise<HistoryPage>;
-  /** Resolves once the message is safely in the outbox (also offline), with its first view (`sending`). */
-  /** `id`: the message's name, made by the caller; asking again with the same one never sends twice. */
-  sendText(conversation: ConversationId, text: string, options?: { id?: MessageId }): Promise<MessageView>;
+  /**
+   * Resolves once the message is safely in the outbox (also offline), with its first view (`sending`). `id`: the message's
+   * name, made by the caller; asking again with the same one never sends twice. `mentions`: whom the text names.
+   */
+  sendText(
+    conversation: ConversationId,
+    text: string,
+    options?: { id?: MessageId; mentions?: readonly (AccountId | "all")[] },
+  ): Promise<MessageView>;
+  /** Replaces the text of an own message that was sent. */
+  editText(
+    conversation: ConversationId,
+    message: MessageId,
+    text: string,
+    options?: { mentions?: readonly (AccountId | "all")[] },
+  ): Promise<void>;
   retry(message: MessageId): Promise<void>;
   /** Takes a failed or unsent message out of the outbox. */
   discard(message: MessageId): Promise<void>;
-  /** Deletes one's own messages for everyone. */
+  /** Deletes messages for everyone: one's own; in a room that one moderates, anybody's. */
   deleteMessages(conversation: ConversationId, ids: readonly MessageId[]): Promise<void>;
   deleteAllMyMessages(conversation: ConversationId): Promise<void>;
   markRead(conversation: ConversationId, seq: number): Promise<void>;
   setTyping(conversation: ConversationId, active: boolean): Promise<void>;
   setDraft(conversation: ConversationId, text: string): Promise<void>;
   setMuted(conversation: ConversationId, muted: boolean): Promise<void>;
+  setArchived(conversation: ConversationId, archived: boolean): Promise<void>;
+  setFavourite(conversation: ConversationId, favourite: boolean): Promise<void>;
+
+  createRoom(input: NewRoom): Promise<ConversationView>;
+  /** Rooms that can be found by name, and whose name or description contains the text. */
+  findRooms(search: string): Promise<readonly FoundRoom[]>;
+  /** Asks to be let into a room that can be found. The conversation is `pending` until a member's client has answered. */
+  joinRoom(handle: string): Promise<ConversationView>;
+  withdrawJoin(conversation: ConversationId): Promise<void>;
+  openInvite(link: string): Promise<InvitePreview>;
+  joinByInvite(link: string): Promise<ConversationView>;
+  /** Answers once the room knows it; then it is off the list. */
+  leaveRoom(conversation: ConversationId): Promise<void>;
+  deleteRoom(conversation: ConversationId): Promise<void>;
+  /** Takes a room that one is no member of any more off the list, with all that was kept of it. */
+  forgetRoom(conversation: ConversationId): Promise<void>;
+  roomPeople(conversation: ConversationId): Promise<RoomPeopleView>;
+  addToRoom(conversation: ConversationId, who: { email: string } | { account: AccountId }): Promise<void>;
+  removeFromRoom(conversation: ConversationId, account: AccountId, options?: { ban?: boolean }): Promise<void>;
+  unban(conversation: ConversationId, account: AccountId): Promise<void>;
+  setRole(conversation: ConversationId, account: AccountId, role: Role): Promise<void>;
+  /** Makes somebody else the owner, and oneself an admin. */
+  handOver(conversation: ConversationId, account: AccountId): Promise<void>;
+  updateRoom(
+    conversation: ConversationId,
+    changes: { name?: string; topic?: string; picture?: RoomPicture | null },
+  ): Promise<void>;
+  updateRoomSettings(
+    conversation: ConversationId,
+    changes: {
+      join?: JoinPolicy;
+      history?: "shared" | "joined";
+      post?: Right;
+      invite?: Right;
+      pin?: Right;
+      rename?: Right;
+      description?: string | null;
+    },
+  ): Promise<void>;
+  roomPicture(conversation: ConversationId): Promise<RoomPicture | null>;
+  /** The link of a new invite, its secret in the fragment. `expiresInMs`: at most a year. */
+  createInvite(conversation: ConversationId, input: { expiresInMs: number; uses: number }): Promise<InviteView>;
+  invites(conversation: ConversationId): Promise<readonly InviteView[]>;
+  endInvite(conversation: ConversationId, invite: InviteId): Promise<void>;
+  joinRequests(conversation: ConversationId): Promise<readonly JoinRequestView[]>;
+  answerJoinRequest(conversation: ConversationId, account: AccountId, action: "admit" | "decline"): Promise<void>;
+  setPinned(conversation: ConversationId, message: MessageId, pinned: boolean): Promise<void>;
+  /** The pinned messages that this device can show, in the order of pinning. */
+  pinnedMessages(conversation: ConversationId): Promise<readonly MessageView[]>;
 
   safetyNumber(conversation: ConversationId): Promise<SafetyNumber>;
   setVerified(conversation: ConversationId, verified: boolean): Promise<void>;
@@ -217,6 +456,8 @@ export type ChatEvent =
   /** New or changed messages of one conversation (new ones by anybody, state changes of one's own). */
   | { readonly type: "messages"; readonly conversation: ConversationId; readonly messages: readonly MessageView[] }
   | { readonly type: "removed"; readonly conversation: ConversationId; readonly ids: readonly MessageId[] }
+  /** Members, roles, requests or invites of a room are others than before: read again what is shown of them. */
+  | { readonly type: "room"; readonly conversation: ConversationId }
   /** A message arrived that should ring: not one's own, not from a request, not while chat status is `dnd`. */
   | { readonly type: "ring"; readonly conversation: ConversationId; readonly message: MessageView }
   /** Messages may have been missed by this listener (another tab took over): read again what is shown. */

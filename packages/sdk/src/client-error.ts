@@ -16,6 +16,7 @@ export const clientRefusals = {
   "empty-message": "There is nothing to send.",
   "too-long": "The message is too long.",
   "sending-blocked": "Look at the warning in this conversation before you write.",
+  "invite-malformed": "This is no invite link, or a piece of it is missing.",
   "not-found": "There is nothing here, or it is not yours.",
   "not-yours": "Only your own messages can be deleted.",
   closed: "This client was closed.",

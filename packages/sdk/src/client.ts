@@ -6,16 +6,25 @@ import type {
   ConnectionState,
   ContactView,
   ConversationView,
+  FoundRoom,
   HistoryPage,
+  InvitePreview,
+  InviteView,
+  JoinRequestView,
   MessageView,
+  NewRoom,
   PersonView,
   RecoveryKeyView,
+  RoomPeopleView,
+  RoomPicture,
   SafetyNumber,
   SessionState,
   SessionView,
 } from "./client-api.ts";
 import { toClientError } from "./client-error.ts";
 import type { Environment } from "./environment.ts";
+import type { RoomActions } from "./rooms/room-actions.ts";
+import { pictureOf, pinnedIn } from "./rooms/room-content.ts";
 import { Session } from "./session/session.ts";
 import type { SignedIn } from "./signed-in.ts";
 import type { Store } from "./store/store.ts";
@@ -138,8 +147,11 @@ class Client implements ChatClient {
   history(conversation: ConversationId, input?: { before?: MessageId; limit?: number }): Promise<HistoryPage> {
     return this.#ready(({ messaging }) => messaging.history(conversation, input));
   }
-  sendText(conversation: ConversationId, text: string, options?: { id?: MessageId }): Promise<MessageView> {
-    return this.#ready(({ messaging }) => messaging.sendText(conversation, text, options?.id));
+  sendText(...[conversation, text, options]: Parameters<ChatClient["sendText"]>): Promise<MessageView> {
+    return this.#ready(({ messaging }) => messaging.sendText(conversation, text, options));
+  }
+  editText(...[conversation, message, text, options]: Parameters<ChatClient["editText"]>): Promise<void> {
+    return this.#ready(({ messaging }) => messaging.editText(conversation, message, text, options?.mentions));
   }
   retry(message: MessageId): Promise<void> {
     return this.#ready(({ messaging }) => messaging.retry(message));
@@ -166,6 +178,89 @@ class Client implements ChatClient {
     return this.#ready((ready) => ready.setMuted(conversation, muted));
   }
 
+  setArchived(conversation: ConversationId, archived: boolean): Promise<void> {
+    return this.#ready((ready) => ready.setArchived(conversation, archived));
+  }
+  setFavourite(conversation: ConversationId, favourite: boolean): Promise<void> {
+    return this.#ready((ready) => ready.setFavourite(conversation, favourite));
+  }
+
+  createRoom(input: NewRoom): Promise<ConversationView> {
+    return this.#room(({ rooms }) => rooms.create(input));
+  }
+  findRooms(search: string): Promise<readonly FoundRoom[]> {
+    return this.#room(({ rooms }) => rooms.find(search));
+  }
+  joinRoom(handle: string): Promise<ConversationView> {
+    return this.#room(({ rooms }) => rooms.join(handle));
+  }
+  withdrawJoin(conversation: ConversationId): Promise<void> {
+    return this.#room(({ rooms }) => rooms.withdraw(conversation));
+  }
+  openInvite(link: string): Promise<InvitePreview> {
+    return this.#room(({ invites }) => invites.preview(link));
+  }
+  joinByInvite(link: string): Promise<ConversationView> {
+    return this.#room(({ invites }) => invites.join(link));
+  }
+  leaveRoom(conversation: ConversationId): Promise<void> {
+    return this.#room(({ rooms }) => rooms.leave(conversation));
+  }
+  deleteRoom(conversation: ConversationId): Promise<void> {
+    return this.#room(({ rooms }) => rooms.delete(conversation));
+  }
+  forgetRoom(conversation: ConversationId): Promise<void> {
+    return this.#room(({ rooms }) => rooms.forget(conversation));
+  }
+  roomPeople(conversation: ConversationId): Promise<RoomPeopleView> {
+    return this.#room(({ members }) => members.people(conversation));
+  }
+  addToRoom(conversation: ConversationId, who: { email: string } | { account: AccountId }): Promise<void> {
+    return this.#room(({ members }) => members.add(conversation, who));
+  }
+  removeFromRoom(conversation: ConversationId, account: AccountId, options?: { ban?: boolean }): Promise<void> {
+    return this.#room(({ members }) => members.remove(conversation, account, options));
+  }
+  unban(conversation: ConversationId, account: AccountId): Promise<void> {
+    return this.#room(({ members }) => members.unban(conversation, account));
+  }
+  setRole(...[conversation, account, role]: Parameters<ChatClient["setRole"]>): Promise<void> {
+    return this.#room(({ members }) => members.setRole(conversation, account, role));
+  }
+  handOver(conversation: ConversationId, account: AccountId): Promise<void> {
+    return this.#room(({ members }) => members.handOver(conversation, account));
+  }
+  updateRoom(...[conversation, changes]: Parameters<ChatClient["updateRoom"]>): Promise<void> {
+    return this.#room(({ rooms }) => rooms.update(conversation, changes));
+  }
+  updateRoomSettings(...[conversation, changes]: Parameters<ChatClient["updateRoomSettings"]>): Promise<void> {
+    return this.#room(({ rooms }) => rooms.updateSettings(conversation, changes));
+  }
+  roomPicture(conversation: ConversationId): Promise<RoomPicture | null> {
+    return this.#ready(({ directory }) => pictureOf(directory, conversation));
+  }
+  createInvite(conversation: ConversationId, input: { expiresInMs: number; uses: number }): Promise<InviteView> {
+    return this.#room(({ invites }) => invites.create(conversation, input));
+  }
+  invites(conversation: ConversationId): Promise<readonly InviteView[]> {
+    return this.#room(({ invites }) => invites.list(conversation));
+  }
+  endInvite(...[conversation, invite]: Parameters<ChatClient["endInvite"]>): Promise<void> {
+    return this.#room(({ invites }) => invites.end(conversation, invite));
+  }
+  joinRequests(conversation: ConversationId): Promise<readonly JoinRequestView[]> {
+    return this.#room(({ members }) => members.joinRequests(conversation));
+  }
+  answerJoinRequest(...[conversation, account, action]: Parameters<ChatClient["answerJoinRequest"]>): Promise<void> {
+    return this.#room(({ members }) => members.answerJoinRequest(conversation, account, action));
+  }
+  setPinned(conversation: ConversationId, message: MessageId, pinned: boolean): Promise<void> {
+    return this.#room(({ rooms }) => rooms.setPinned(conversation, message, pinned));
+  }
+  pinnedMessages(conversation: ConversationId): Promise<readonly MessageView[]> {
+    return this.#ready(({ directory }) => pinnedIn(directory, conversation));
+  }
+
   safetyNumber(conversation: ConversationId): Promise<SafetyNumber> {
     return this.#ready(({ trust }) => trust.safetyNumber(conversation));
   }
@@ -177,6 +272,10 @@ class Client implements ChatClient {
       await ready.trust.acceptIdentityChange(conversation);
       ready.pump();
     });
+  }
+
+  #room<T>(ask: (actions: RoomActions) => Promise<T>): Promise<T> {
+    return this.#ready(async (ready) => ask(await ready.roomActions()));
   }
 
   #ready<T>(ask: (ready: SignedIn) => Promise<T>): Promise<T> {

@@ -18,6 +18,8 @@ export interface Core {
   readonly me: { readonly account: AccountId; readonly device: Device };
   readonly vault: VaultKeeper;
   readonly accounts: AccountDirectory;
+  /** Lets whatever waits go first: between slices of long work. */
+  pause(): Promise<void>;
   /** A bug, or a store that fails: nothing that a user did. */
   report(error: unknown): void;
 }

@@ -2,11 +2,11 @@
 import { type Device, verifyWraps } from "@cychat/crypto";
 import { type ConversationId, endpoints, signedFromJson } from "@cychat/protocol";
 import type { ChatEvent, ConnectionState, MessageView, Problem, SessionState } from "./client-api.ts";
-import { hasCode, isTransient } from "./client-error.ts";
+import { ClientError, hasCode, isTransient } from "./client-error.ts";
 import { Contacts } from "./contacts/contacts.ts";
 import { People } from "./contacts/people.ts";
 import type { Conversation } from "./conversations/conversation.ts";
-import { Directory, mutedSetting } from "./conversations/directory.ts";
+import { archivedSetting, Directory, favouriteSetting, mutedSetting } from "./conversations/directory.ts";
 import type { Core } from "./core.ts";
 import type { Environment } from "./environment.ts";
 import { EventHub } from "./event-hub.ts";
@@ -18,6 +18,8 @@ import { Outbox } from "./outbox/outbox.ts";
 import { Sender } from "./outbox/sender.ts";
 import { Wire } from "./outbox/wire.ts";
 import { problemOf } from "./problems.ts";
+import { Names } from "./rooms/names.ts";
+import type { RoomActions } from "./rooms/room-actions.ts";
 import { ServerTime } from "./server-time.ts";
 import { AccountSettings } from "./session/account-settings.ts";
 import { bindDevice } from "./session/own-log.ts";
@@ -47,6 +49,9 @@ export interface SignedInOptions {
 /** A message that arrives later than this after it was sent makes no noise any more. */
 const ringsForMs = 2 * 60_000;
 
+/** So many messages of a room are told again when their senders' names come. */
+const namedAgain = 200;
+
 export class SignedIn {
   readonly core: Core;
   readonly socket: Socket;
@@ -55,6 +60,9 @@ export class SignedIn {
   readonly directory: Directory;
   readonly messaging: Messaging;
   readonly people: People;
+  readonly names: Names;
+  /** Loaded when somebody first does something with a room. */
+  readonly roomActions: () => Promise<RoomActions>;
   readonly trust: Trust;
   readonly settings: AccountSettings;
   readonly typing: Typing;
@@ -85,8 +93,12 @@ export class SignedIn {
       vault,
       now: () => time.now(),
       onChanged: (account) => this.#accountChanged(account),
+      isClose: (account) =>
+        account === me.account || this.contacts.get(account) !== undefined || this.directory.withPeer(account).length > 0,
+      pause: () => environment.pause(),
     });
-    this.core = { environment, store, http, events, time, me, vault, accounts, report };
+    const pause = () => environment.pause();
+    this.core = { environment, store, http, events, time, me, vault, accounts, pause, report };
     this.socket = new Socket(http.socketUrl, environment, http.tokens, {
       onState: (state) => this.#socketChanged(state),
       onFrame: (frame) => {
@@ -101,9 +113,15 @@ export class SignedIn {
     this.outbox = new Outbox(store, device.id);
     this.typing = new Typing(clock, this.socket, () => this.#conversationsChanged());
     this.receipts = new Receipts(clock, this.socket);
+    const ownName = () => {
+      const { id, nickname, pictureVersion } = this.#session.profile;
+      return { id, nickname, pictureVersion };
+    };
+    this.names = new Names(this.core, this.contacts, ownName, (accounts) => void this.#named(accounts).catch(report));
     this.directory = new Directory({
       core: this.core,
       contacts: this.contacts,
+      names: this.names,
       outbox: this.outbox,
       typing: this.typing,
       hooks: this.#hooks(),
@@ -130,8 +148,26 @@ export class SignedIn {
     });
     this.people = new People(core, contacts, directory, receipts, (id) => this.#sync.read(id));
     this.trust = new Trust(core, directory);
+    const { names } = this;
+    const { origin } = http;
+    const roomParts = { core, directory, contacts, names, origin, read: (id: ConversationId) => this.#sync.read(id) };
+    let actions: Promise<RoomActions> | null = null;
+    this.roomActions = () => {
+      actions ??= import("./rooms/room-actions.ts").then(
+        (module) => new module.RoomActions(roomParts),
+        () => {
+          // Out of reach right now: the next one tries again.
+          actions = null;
+          throw new ClientError("offline");
+        },
+      );
+      return actions;
+    };
     this.#sync = new Sync({
       core,
+      names,
+      roomActions: this.roomActions,
+      onRoom: (conversation) => this.#roomChanged(conversation),
       directory,
       contacts,
       receipts,
@@ -168,6 +204,7 @@ export class SignedIn {
     opened = new SignedIn(options, store, vault, time);
     await opened.core.accounts.load();
     await opened.contacts.load();
+    await opened.names.load();
     await opened.outbox.load();
     await opened.directory.load();
     await opened.#sync.load();
@@ -185,6 +222,7 @@ export class SignedIn {
     this.core.events.close();
     this.#sync.close();
     this.#sender.close();
+    this.names.close();
     this.receipts.close();
     this.socket.stop();
     this.#wire.disconnected();
@@ -217,6 +255,7 @@ export class SignedIn {
   }
 
   vaultChanged(): void {
+    this.#sync.dropLeft().catch(() => {});
     this.#emitSession();
     this.#watchReminder();
     this.#listsChanged();
@@ -229,6 +268,18 @@ export class SignedIn {
   async setMuted(id: ConversationId, muted: boolean): Promise<void> {
     this.directory.get(id);
     await this.core.vault.setSetting(mutedSetting(id), muted);
+    this.#conversationsChanged();
+  }
+
+  async setArchived(id: ConversationId, archived: boolean): Promise<void> {
+    this.directory.get(id);
+    await this.core.vault.setSetting(archivedSetting(id), archived);
+    this.#conversationsChanged();
+  }
+
+  async setFavourite(id: ConversationId, favourite: boolean): Promise<void> {
+    this.directory.get(id);
+    await this.core.vault.setSetting(favouriteSetting(id), favourite);
     this.#conversationsChanged();
   }
 
@@ -309,36 +360,61 @@ export class SignedIn {
       onMessages: (conversation: Conversation, changed: readonly StoredMessage[], added: readonly StoredMessage[]) =>
         this.#messagesChanged(conversation, changed, added),
       onChanged: () => this.#conversationsChanged(),
+      onRoom: (conversation: Conversation) => this.#roomChanged(conversation),
     };
+  }
+
+  #roomChanged(conversation: Conversation): void {
+    this.#emit({ type: "room", conversation: conversation.id });
+    this.#conversationsChanged();
+    this.#sender.pump(conversation.id);
+  }
+
+  /** Messages that were shown without a name, or with an old one, are told once more. */
+  async #named(accounts: ReadonlySet<string>): Promise<void> {
+    for (const conversation of this.directory.rooms()) {
+      const { fromSeq, toSeq } = conversation.record;
+      if (toSeq < fromSeq) continue;
+      const isNamed = ({ kind, sender, events }: StoredMessage) =>
+        kind !== "control" &&
+        (accounts.has(sender) || (events?.some((event) => "who" in event && accounts.has(event.who)) ?? false));
+      const messages = await conversation.history.newestBefore(toSeq + 1, fromSeq, namedAgain, isNamed);
+      const views = this.directory.messageViews(conversation, messages.reverse());
+      if (views.length > 0) this.#emit({ type: "messages", conversation: conversation.id, messages: views });
+      this.#emit({ type: "room", conversation: conversation.id });
+    }
+    this.#conversationsChanged();
   }
 
   #messagesChanged(conversation: Conversation, changed: readonly StoredMessage[], added: readonly StoredMessage[]): void {
     const { record } = conversation;
-    const views = this.directory.messageViews(record, changed);
+    const views = this.directory.messageViews(conversation, changed);
     if (views.length > 0) this.#itemChanged(conversation.id, views);
     const theirs = added.filter((message) => message.sender !== this.core.me.account);
     if (theirs.length > 0) this.receipts.due(conversation);
-    if (theirs.some((message) => message.kind !== "control")) this.typing.take(conversation.id, false);
-    const newest = theirs.findLast((message) => message.kind === "text" && message.seq > record.readSeq);
-    if (newest === undefined || record.state !== "active" || this.isMuted(record.id)) return;
+    for (const { kind, sender } of theirs) if (kind !== "control") this.typing.take(conversation.id, sender, false);
+    const isNews = (message: StoredMessage) => message.kind === "text" && message.seq > record.readSeq;
+    const me = this.core.me.account;
+    const names = (message: StoredMessage) => message.mentions?.some((mention) => mention === "all" || mention === me) === true;
+    const isMuted = this.isMuted(record.id);
+    // Whoever is named hears of it, also in a room that is muted.
+    const newest = theirs.findLast((message) => isNews(message) && (!isMuted || names(message)));
+    if (newest === undefined || record.state !== "active") return;
     if (this.#session.profile.chatStatus === "dnd") return;
     // What was missed for long is counted, not rung for.
     if (this.core.time.now() - newest.atMs > ringsForMs) return;
-    this.#emit({ type: "ring", conversation: record.id, message: this.directory.messageView(record, newest) });
+    this.#emit({ type: "ring", conversation: record.id, message: this.directory.messageView(conversation, newest) });
   }
 
   /** The peer has got further: own messages up to there are shown as delivered, or read. */
   async #receiptChanged(conversation: Conversation, before: { readSeq: number; deliveredSeq: number }): Promise<void> {
-    const { peerReadSeq, peerDeliveredSeq, fromSeq } = conversation.record;
-    const from = Math.max(
-      fromSeq,
-      Math.min(before.readSeq, before.deliveredSeq) + 1,
-      Math.max(peerReadSeq, peerDeliveredSeq) - 500,
-    );
-    const to = Math.max(peerReadSeq, peerDeliveredSeq);
-    const isMine = (message: StoredMessage) => message.sender === this.core.me.account && message.kind !== "control";
+    const { peerReadSeq, peerDeliveredSeq, fromSeq, toSeq } = conversation.record;
+    const to = conversation.isRoom ? toSeq : Math.max(peerReadSeq, peerDeliveredSeq);
+    const from = Math.max(fromSeq, Math.min(before.readSeq, before.deliveredSeq) + 1, to - (conversation.isRoom ? 100 : 500));
+    const isMine = ({ sender, kind }: StoredMessage) =>
+      sender === this.core.me.account && kind !== "control" && kind !== "system";
     const mine = await conversation.history.newestBefore(to + 1, from, Number.POSITIVE_INFINITY, isMine);
-    if (mine.length > 0) this.#itemChanged(conversation.id, this.directory.messageViews(conversation.record, mine.reverse()));
+    if (mine.length > 0) this.#itemChanged(conversation.id, this.directory.messageViews(conversation, mine.reverse()));
   }
 
   #itemChanged(conversation: ConversationId, messages: readonly MessageView[]): void {
@@ -350,7 +426,7 @@ export class SignedIn {
     if (account === this.core.me.account) return;
     this.#conversationsChanged();
     for (const conversation of this.directory.all()) {
-      if (conversation.peer !== account) continue;
+      if (conversation.peer !== account && !(conversation.isRoom && conversation.record.unreadable.length > 0)) continue;
       conversation.heal().catch(() => {});
       this.#sender.pump(conversation.id);
     }
@@ -365,6 +441,7 @@ export class SignedIn {
   }
 
   #listsChanged(): void {
+    this.core.accounts.keepClose().catch(this.core.report);
     this.core.events.soon("contacts", async () => ({ type: "contacts", contacts: this.contacts.list() }));
     this.#conversationsChanged();
   }

@@ -1,11 +1,27 @@
 // Who is in a conversation, for the fan-out: kept in memory, forgotten when it changes.
-import type { AccountId, ConversationId } from "@cychat/protocol";
+import { type AccountId, type ConversationId, limits } from "@cychat/protocol";
 import type { Db } from "../database/engine.ts";
 import type { MemberState } from "../database/schema.ts";
 import type { Bus } from "../realtime/events.ts";
 
-/** States by account. */
-export type Members = ReadonlyMap<AccountId, MemberState>;
+export interface Members {
+  readonly kind: "direct" | "room";
+  /** Whoever is a member now. */
+  readonly states: ReadonlyMap<AccountId, MemberState>;
+  /** Those who are sent what others write: not who blocked a direct chat, nor who set a room aside. */
+  readonly readers: readonly AccountId[];
+}
+
+/** Whether everybody hears how far the others have read, and who is typing. */
+export function isSmall({ kind, states }: Members): boolean {
+  return kind === "direct" || states.size <= limits.smallRoomMembers;
+}
+
+/** The readers, and the author's own devices in any case. */
+export function readersOf({ readers, states }: Members, author: AccountId | null): readonly AccountId[] {
+  const isLeftOut = author !== null && states.has(author) && readers.length < states.size && !readers.includes(author);
+  return isLeftOut ? [...readers, author] : readers;
+}
 
 export interface Directory {
   /** Calls back at once where the conversation is known, later where it has to be read. Null: there is no such conversation. */
@@ -58,6 +74,20 @@ export function createDirectory(db: Db, bus: Bus, onFailure: (error: unknown) =>
 }
 
 async function readMembers(db: Db, conversation: ConversationId): Promise<Members | null> {
-  const rows = await db.selectFrom("members").select(["account", "state"]).where("conversation", "=", conversation).execute();
-  return rows.length === 0 ? null : new Map(rows.map(({ account, state }) => [account, state]));
+  const rows = await db
+    .selectFrom("members")
+    .innerJoin("conversations", "conversations.id", "members.conversation")
+    .select(["account", "state", "kind"])
+    .where("conversation", "=", conversation)
+    .where("until_seq", "is", null)
+    .execute();
+  const [first] = rows;
+  if (!first) return null;
+  const { kind } = first;
+  const aside = kind === "direct" ? "blocked" : "ignored";
+  return {
+    kind,
+    states: new Map(rows.map(({ account, state }) => [account, state])),
+    readers: rows.flatMap(({ account, state }) => (state === aside ? [] : [account])),
+  };
 }

@@ -20,10 +20,10 @@ export interface Page {
 }
 
 /** Ascending: the oldest after `after`, or the newest before `before`, or the newest. */
-export async function readEntries(db: Db, { conversation }: Membership, page: Page): Promise<Entry[]> {
-  const rows = await readRows(db, conversation, page);
+export async function readEntries(db: Db, membership: Membership, page: Page): Promise<Entry[]> {
+  const rows = await readRows(db, membership, page);
   const recordSeqs = rows.filter(({ kind }) => kind === "record").map(({ seq }) => seq);
-  const records = new Map((await readRecordsAt(db, conversation, recordSeqs)).map((record) => [record.seq, record]));
+  const records = new Map((await readRecordsAt(db, membership.conversation, recordSeqs)).map((record) => [record.seq, record]));
   return rows.flatMap((row): Entry[] => {
     if (row.kind !== "record") return [messageOf(row)];
     const record = records.get(row.seq);
@@ -32,8 +32,8 @@ export async function readEntries(db: Db, { conversation }: Membership, page: Pa
 }
 
 /** The newest messages of a page, as {@link readEntries}, without records and erased ones. */
-export async function readMessages(db: Db, { conversation }: Membership, page: Page): Promise<MessageEntry[]> {
-  const rows = await readRows(db, conversation, page, "message");
+export async function readMessages(db: Db, membership: Membership, page: Page): Promise<MessageEntry[]> {
+  const rows = await readRows(db, membership, page, "message");
   return rows.map(messageOf).filter((entry) => entry.kind === "message");
 }
 
@@ -41,13 +41,15 @@ type EntryRow = Selectable<Database["entries"]>;
 
 async function readRows(
   db: Db,
-  conversation: ConversationId,
+  { conversation, firstSeq, until }: Membership,
   { after, before, limit }: Page,
   kind?: EntryRow["kind"],
 ): Promise<EntryRow[]> {
   const isForward = after !== undefined;
   let query = db.selectFrom("entries").selectAll().where("conversation", "=", conversation);
   if (kind !== undefined) query = query.where("kind", "=", kind);
+  if (firstSeq > 1) query = query.where("seq", ">=", firstSeq);
+  if (until !== null) query = query.where("seq", "<=", until.seq);
   if (after !== undefined) query = query.where("seq", ">", after);
   if (before !== undefined) query = query.where("seq", "<", before);
   const rows = await query
@@ -70,15 +72,16 @@ async function readRecordsAt(db: Db, conversation: ConversationId, seqs: readonl
 
 const recordsPage = 100;
 
-export async function readRecords(db: Db, { conversation }: Membership, from: number): Promise<RecordEntry[]> {
-  const rows = await db
-    .selectFrom("records")
-    .selectAll()
-    .where("conversation", "=", conversation)
-    .where("idx", ">=", from)
-    .orderBy("idx")
-    .limit(recordsPage)
-    .execute();
+/** From index 0 on for everybody who may read, because only a whole chain can be verified; to `untilIndex` and with it. */
+export async function readRecords(
+  db: Db,
+  conversation: ConversationId,
+  from: number,
+  untilIndex: number | null,
+): Promise<RecordEntry[]> {
+  let query = db.selectFrom("records").selectAll().where("conversation", "=", conversation).where("idx", ">=", from);
+  if (untilIndex !== null) query = query.where("idx", "<=", untilIndex);
+  const rows = await query.orderBy("idx").limit(recordsPage).execute();
   return rows.map(recordOf);
 }
 
@@ -89,7 +92,7 @@ export function messageOf(row: Omit<EntryRow, "envelope_hash" | "conversation">)
   return { kind: "message", seq, at_ms, id, sender, device, envelope: toBase64url(envelope) };
 }
 
-export function recordOf(row: Selectable<Database["records"]>): RecordEntry {
+export function recordOf(row: Omit<Selectable<Database["records"]>, "hash">): RecordEntry {
   return {
     kind: "record",
     seq: row.seq,
@@ -97,6 +100,6 @@ export function recordOf(row: Selectable<Database["records"]>): RecordEntry {
     index: row.idx,
     epoch: row.epoch,
     record: { payload: toBase64url(row.payload), signature: toBase64url(row.signature) },
-    members: toBase64url(row.member_list),
+    members: row.member_list && toBase64url(row.member_list),
   };
 }

@@ -1,14 +1,18 @@
-// Erasing messages, one's own or those that are too old: the number stays as a tombstone, the ciphertext goes.
+// Erasing messages: one's own, those that a moderator names, those that are too old, those of a deleted room. The number
+// stays as a tombstone, the ciphertext goes.
 import type { ConversationId, MessageId } from "@cychat/protocol";
 import type { Db } from "../database/engine.ts";
 import { touch } from "./member-states.ts";
-import type { Membership } from "./membership.ts";
+import { findMembership, type Membership } from "./membership.ts";
 
 /** Rows of one transaction: everybody else waits for it. */
 const rowsPerTransaction = 500;
 
-/** Erases those named, or all of one's own; calls back after each commit with the numbers that are erased now. */
-export async function eraseOwn(
+/**
+ * Erases those named, or all of one's own; calls back after each commit with the numbers that are erased now. Of those that
+ * an admin or owner of a room names, anybody's.
+ */
+export async function eraseMessages(
   db: Db,
   membership: Membership,
   ids: readonly MessageId[] | null,
@@ -23,20 +27,28 @@ export async function eraseOwn(
   }
 }
 
-function eraseSome(db: Db, { conversation, account }: Membership, ids: readonly MessageId[] | null): Promise<number[]> {
+function eraseSome(db: Db, membership: Membership, ids: readonly MessageId[] | null): Promise<number[]> {
+  const { conversation, account, firstSeq } = membership;
   return db.transaction().execute(async (trx) => {
     let query = trx
       .selectFrom("entries")
       .select("seq")
       .where("conversation", "=", conversation)
-      .where("sender", "=", account)
+      .where("seq", ">=", firstSeq)
       .where("kind", "=", "message");
+    if (ids === null || !(await moderates(trx, membership))) query = query.where("sender", "=", account);
     if (ids) query = query.where("message_id", "in", ids);
     const seqs = (await query.orderBy("seq").limit(rowsPerTransaction).execute()).map(({ seq }) => seq);
     if (seqs.length === 0) return seqs;
     await leaveTombstones(trx, conversation, seqs);
     return seqs;
   });
+}
+
+/** Read inside the transaction, because a role may have gone meanwhile. */
+async function moderates(trx: Db, { conversation, account }: Membership): Promise<boolean> {
+  const now = await findMembership(trx, account, conversation);
+  return now?.kind === "room" && now.until === null && now.role !== "member";
 }
 
 async function leaveTombstones(trx: Db, conversation: ConversationId, seqs: readonly number[]): Promise<void> {
@@ -117,4 +129,43 @@ function eraseOldest(db: Db, conversation: ConversationId, beforeMs: number): Pr
       .execute();
     return { seqs, isDone: rows.length < rowsPerTransaction };
   });
+}
+
+/** Every message of a deleted room. Safe to be called again after having been cut off. */
+export async function eraseRoom(db: Db, conversation: ConversationId): Promise<void> {
+  for (;;) {
+    const erased = await db.transaction().execute(async (trx) => {
+      const rows = await trx
+        .selectFrom("entries")
+        .select("seq")
+        .where("conversation", "=", conversation)
+        .where("kind", "=", "message")
+        .limit(rowsPerTransaction)
+        .execute();
+      if (rows.length > 0)
+        await leaveTombstones(
+          trx,
+          conversation,
+          rows.map(({ seq }) => seq),
+        );
+      return rows.length;
+    });
+    if (erased < rowsPerTransaction) break;
+  }
+  await db
+    .updateTable("conversations")
+    .set((eb) => ({ retained_from_seq: eb("last_seq", "+", 1) }))
+    .where("id", "=", conversation)
+    .execute();
+}
+
+/** Deleted rooms whose messages are not all erased: the server was cut off meanwhile. */
+export async function halfDeletedRooms(db: Db): Promise<ConversationId[]> {
+  const rows = await db
+    .selectFrom("conversations")
+    .select("id")
+    .where("is_deleted", "=", 1)
+    .whereRef("retained_from_seq", "<=", "last_seq")
+    .execute();
+  return rows.map(({ id }) => id);
 }

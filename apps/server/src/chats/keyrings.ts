@@ -1,17 +1,38 @@
 // Sealed epoch keys (letters) and the keyring (the safe): once a key is in the safe, durably, its letter is deleted.
-import { equalBytes, fromBase64url, ProtocolError, toBase64url } from "@cychat/protocol";
+import {
+  type AccountId,
+  type ConversationId,
+  equalBytes,
+  fromBase64url,
+  type InviteId,
+  ProtocolError,
+  toBase64url,
+} from "@cychat/protocol";
 import type { Db } from "../database/engine.ts";
 import { sha256 } from "../keys/service.ts";
 import { touch } from "./member-states.ts";
 import type { Membership } from "./membership.ts";
+import { inChunks } from "./statements.ts";
 
-export async function readSeals(db: Db, { conversation, account }: Membership) {
+export async function readSeals(db: Db, conversation: ConversationId, recipient: AccountId | InviteId) {
   const rows = await db
     .selectFrom("seals")
     .select(["epoch", "generation", "encapsulated", "ciphertext"])
     .where("conversation", "=", conversation)
-    .where("recipient", "=", account)
+    .where("recipient", "=", recipient)
     .orderBy("epoch")
+    .execute();
+  return rows.map((row) => ({ ...row, encapsulated: toBase64url(row.encapsulated), ciphertext: toBase64url(row.ciphertext) }));
+}
+
+export async function readLetters(db: Db, conversation: ConversationId, recipient: AccountId | InviteId) {
+  const rows = await db
+    .selectFrom("history_letters")
+    .select(["record_index", "generation", "encapsulated", "ciphertext"])
+    .where("conversation", "=", conversation)
+    .where("recipient", "=", recipient)
+    .orderBy("record_index")
+    .orderBy("author")
     .execute();
   return rows.map((row) => ({ ...row, encapsulated: toBase64url(row.encapsulated), ciphertext: toBase64url(row.ciphertext) }));
 }
@@ -26,6 +47,8 @@ export interface NewKeyring {
   readonly ciphertext: string;
   readonly prev_hash: string;
   readonly epochs: readonly number[];
+  /** Record indices of history letters. */
+  readonly letters: readonly number[];
 }
 
 /** Compare and set: the version is the stored one plus one, and `prev_hash` that of the stored ciphertext. */
@@ -55,22 +78,42 @@ export async function putKeyring(db: Db, membership: Membership, keyring: NewKey
         .execute();
     }
     await deleteSeals(trx, membership, keyring.epochs);
-    await touch(trx, conversation);
+    await deleteLetters(trx, membership, keyring.letters);
+    await touchFor(trx, membership);
   });
 }
 
-/** Statements stay below every engine's limit of parameters. */
-const epochsPerStatement = 500;
-
 async function deleteSeals(trx: Db, { conversation, account }: Membership, epochs: readonly number[]): Promise<void> {
-  for (let next = 0; next < epochs.length; next += epochsPerStatement) {
-    await trx
+  await inChunks(epochs, (some) =>
+    trx
       .deleteFrom("seals")
       .where("conversation", "=", conversation)
       .where("recipient", "=", account)
-      .where("epoch", "in", epochs.slice(next, next + epochsPerStatement))
-      .execute();
-  }
+      .where("epoch", "in", some)
+      .execute(),
+  );
+}
+
+async function deleteLetters(trx: Db, { conversation, account }: Membership, indices: readonly number[]): Promise<void> {
+  await inChunks(indices, (some) =>
+    trx
+      .deleteFrom("history_letters")
+      .where("conversation", "=", conversation)
+      .where("recipient", "=", account)
+      .where("record_index", "in", some)
+      .execute(),
+  );
+}
+
+/** What a former member keeps is of no concern to the others, and must not tell when they are active. */
+async function touchFor(trx: Db, { conversation, account, until }: Membership): Promise<void> {
+  if (until === null) return touch(trx, conversation);
+  await trx
+    .updateTable("members")
+    .set({ former_changed_at_ms: Date.now() })
+    .where("conversation", "=", conversation)
+    .where("account", "=", account)
+    .execute();
 }
 
 function findKeyring(db: Db, { conversation, account }: Pick<Membership, "conversation" | "account">) {

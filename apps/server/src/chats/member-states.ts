@@ -28,6 +28,8 @@ export interface MemberStates {
     state: MemberState,
     from?: readonly MemberState[],
   ): Promise<StateChange | null>;
+  /** Inside the transaction that gives the account a newer encryption key: its rooms need one, too, before the next message. */
+  oweRotation(trx: Db, account: AccountId): Promise<void>;
   /** After the commit: tells the account's own connections, and the fan-out. */
   announce(change: StateChange | null): void;
 }
@@ -39,6 +41,7 @@ export function createMemberStates(events: Events): MemberStates {
       .set({ state })
       .where("conversation", "=", conversation)
       .where("account", "=", account)
+      .where("until_seq", "is", null)
       .where("state", "<>", state)
       .$if(from !== undefined, (query) => query.where("state", "in", from ?? []))
       .executeTakeFirstOrThrow();
@@ -50,6 +53,16 @@ export function createMemberStates(events: Events): MemberStates {
     set,
     setDirect: (trx, account, other, state, from) =>
       set(trx, { account, conversation: directConversationId(account, other) }, state, from),
+    async oweRotation(trx, account) {
+      await trx
+        .updateTable("conversations")
+        .set({ rotation_owed: 1 })
+        .where("kind", "=", "room")
+        .where("id", "in", (eb) =>
+          eb.selectFrom("members").select("conversation").where("account", "=", account).where("until_seq", "is", null),
+        )
+        .execute();
+    },
     announce(change) {
       if (!change) return;
       events.membersChanged(change.conversation);

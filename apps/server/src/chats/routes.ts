@@ -31,9 +31,10 @@ export function routeChats(api: Api, chats: Chats): void {
     return { seq, index, at_ms, status_code: 201, message: "The record is stored." };
   });
 
-  api.route(endpoints.seals, async ({ principal, params }) => ({
-    seals: await chats.seals(await chats.member(principal.account, params.id)),
-  }));
+  api.route(endpoints.seals, async ({ principal, params }) => {
+    const membership = await chats.member(principal.account, params.id);
+    return { seals: await chats.seals(membership), letters: await chats.letters(membership) };
+  });
 
   api.route(endpoints.keyring, async ({ principal, params }) => ({
     keyring: await chats.keyring(await chats.member(principal.account, params.id)),

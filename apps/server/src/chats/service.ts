@@ -13,24 +13,40 @@ import { RateLimit, scaled } from "../auth/service.ts";
 import type { Core } from "../core.ts";
 import type { Principal } from "../http/principal.ts";
 import type { Bus } from "../realtime/events.ts";
-import { type AddedRecord, addRecord } from "./add-record.ts";
-import type { Submission } from "./check-record.ts";
-import type { Directory } from "./directory.ts";
+import { addRecord } from "./add-record.ts";
+import { admittersOf } from "./admitters.ts";
+import { type Directory, readersOf } from "./directory.ts";
 import { type Page, readEntries, readMessages, readRecords } from "./entries.ts";
-import { eraseBefore, eraseOwn } from "./erase.ts";
-import { type NewKeyring, putKeyring, readKeyring, readSeals } from "./keyrings.ts";
+import { eraseBefore, eraseMessages, eraseRoom, halfDeletedRooms } from "./erase.ts";
+import { type NewKeyring, putKeyring, readKeyring, readLetters, readSeals } from "./keyrings.ts";
 import { type ListFilter, listConversations, readConversation } from "./list.ts";
+import { readLiveEpochs } from "./live-epochs.ts";
 import { directConversationId } from "./member-states.ts";
-import { type Membership, requireMembership } from "./membership.ts";
+import { type CurrentMembership, type Membership, requireCurrent, requireMembership } from "./membership.ts";
+import type { Submission } from "./read-submission.ts";
+import type { AddedRecord } from "./record-context.ts";
+import { KeptRooms } from "./room-state.ts";
 
-export { createDirectory, type Directory, type Members } from "./directory.ts";
+export { admittersOf } from "./admitters.ts";
+export { createDirectory, type Directory, isSmall, type Members, readersOf } from "./directory.ts";
+export { readRecords } from "./entries.ts";
+export { handleKey, searchKey, searchPattern } from "./handles.ts";
+export { readLetters, readSeals } from "./keyrings.ts";
+export { checkLogPlace, findDeviceKey } from "./member-keys.ts";
 export { createMemberStates, directConversationId, type MemberStates } from "./member-states.ts";
+export type { CurrentMembership, Membership } from "./membership.ts";
+export { sealRow } from "./read-submission.ts";
+export { checkInviteProof, checkJoinRequest, checkRecordKnown, isBanned } from "./room-newcomers.ts";
+export { inChunks } from "./statements.ts";
 
 /** How much earlier than now a list says it was made: what was committing meanwhile shows up in the next one. */
 const listMarginMs = 2_000;
 
 export interface Chats {
+  /** Also of former members of rooms. Throws `not-found`. */
   member(account: AccountId, conversation: ConversationId): Promise<Membership>;
+  /** Throws `not-found`, for former members too. */
+  current(account: AccountId, conversation: ConversationId): Promise<CurrentMembership>;
   list(account: AccountId, filter: ListFilter): Promise<{ conversations: Conversation[]; asOfMs: number }>;
   read(membership: Membership): Promise<Conversation>;
   entries(membership: Membership, page: Page): Promise<{ entries: Entry[]; lastSeq: number }>;
@@ -38,11 +54,15 @@ export interface Chats {
   records(membership: Membership, from: number): Promise<RecordEntry[]>;
   addRecord(principal: Principal, conversation: ConversationId, submission: Submission): Promise<AddedRecord>;
   seals(membership: Membership): ReturnType<typeof readSeals>;
+  letters(membership: Membership): ReturnType<typeof readLetters>;
+  liveEpochs(membership: Membership): Promise<number[]>;
   keyring(membership: Membership): ReturnType<typeof readKeyring>;
   putKeyring(membership: Membership, keyring: NewKeyring): Promise<void>;
   erase(membership: Membership, ids: readonly MessageId[] | null): Promise<number>;
   /** Erases every message that is older, everywhere: for the retention job. */
   eraseBefore(beforeMs: number): Promise<number>;
+  /** Ends what deleting a room began, where the server was cut off; to be called at start. */
+  finishDeletions(): Promise<void>;
   /** The direct chat with whoever has this e-mail address (in its normal form); throws `not-found`. */
   directWith(account: AccountId, email: string): Promise<Membership>;
 }
@@ -61,20 +81,47 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
   const { db, engine, events, config } = core;
   const recording = new RateLimit(scaled(recordRate, config.rateLimitScale), now);
 
+  const kept = new KeptRooms();
+
   function tellErased(conversation: ConversationId, seqs: number[], author: AccountId | null): void {
     audience(conversation, author, (to) => events.announce({ to, frame: { type: "erased", conversation, seqs } }));
   }
 
-  /** Everybody but those who blocked `author`. */
-  function audience(conversation: ConversationId, author: AccountId | null, then: (to: AccountId[]) => void): void {
+  function audience(conversation: ConversationId, author: AccountId | null, then: (to: readonly AccountId[]) => void): void {
     directory.withMembers(conversation, (members) => {
-      if (members)
-        then([...members].filter(([account, state]) => account === author || state !== "blocked").map(([account]) => account));
+      if (members) then(readersOf(members, author));
     });
+  }
+
+  function tellDirect(conversation: ConversationId, author: AccountId, { entry, isNew }: AddedRecord): void {
+    audience(conversation, author, (to) => {
+      bus.publish({ kind: "entry", to, conversation, entry, from: null });
+      if (isNew) events.announce({ to, frame: { type: "changed", what: "conversations", conversation } });
+    });
+  }
+
+  /** Whom the record ends the membership of hears that much, and nothing after it. A first record is too large to be told. */
+  async function tellRoom(conversation: ConversationId, author: AccountId, added: AddedRecord): Promise<void> {
+    const { entry, isNew, newcomers, gone, askers } = added;
+    events.membersChanged(conversation);
+    const hint = [...newcomers, ...gone];
+    if (hint.length > 0) events.announce({ to: hint, frame: { type: "changed", what: "conversations", conversation } });
+    if (!isNew) {
+      directory.withMembers(conversation, (members) => {
+        const to = [...(members ? readersOf(members, author) : []), ...gone];
+        bus.publish({ kind: "entry", to, conversation, entry, from: null });
+      });
+    }
+    if (askers.length > 0) {
+      const to = new Set([...askers, ...(await admittersOf(db, conversation))]);
+      events.announce({ to, frame: { type: "changed", what: "joins", conversation } });
+    }
+    events.requestsChanged(conversation);
   }
 
   return {
     member: (account, conversation) => requireMembership(db, account, conversation),
+    current: (account, conversation) => requireCurrent(db, account, conversation),
 
     async list(account, filter) {
       const asOfMs = Date.now() - listMarginMs;
@@ -92,23 +139,27 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
         readEntries(db, membership, page),
         db.selectFrom("conversations").select("last_seq").where("id", "=", membership.conversation).executeTakeFirstOrThrow(),
       ]);
-      return { entries, lastSeq };
+      return { entries, lastSeq: membership.until?.seq ?? lastSeq };
     },
 
     messages: (membership, page) => readMessages(db, membership, page),
-    records: (membership, from) => readRecords(db, membership, from),
+    records: ({ conversation, until }, from) => readRecords(db, conversation, from, until?.index ?? null),
 
     async addRecord(principal, conversation, submission) {
       recording.take(principal.account);
-      const added = await addRecord(db, principal, conversation, submission);
-      audience(conversation, principal.account, (to) => {
-        bus.publish({ kind: "entry", to, conversation, entry: added.entry, from: null });
-        if (added.isNew) events.announce({ to, frame: { type: "changed", what: "conversations", conversation } });
-      });
+      const added = await addRecord({ db, kept, principal, nowMs: now() }, conversation, submission);
+      if (added.isDeleted) {
+        await eraseRoom(db, conversation);
+        await engine.scrub();
+      }
+      if (added.kind === "direct") tellDirect(conversation, principal.account, added);
+      else await tellRoom(conversation, principal.account, added);
       return added;
     },
 
-    seals: (membership) => readSeals(db, membership),
+    seals: ({ conversation, account }) => readSeals(db, conversation, account),
+    letters: ({ conversation, account }) => readLetters(db, conversation, account),
+    liveEpochs: (membership) => readLiveEpochs(db, membership),
     keyring: (membership) => readKeyring(db, membership),
 
     async putKeyring(membership, keyring) {
@@ -119,7 +170,7 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
 
     async erase(membership, ids) {
       const { conversation, account } = membership;
-      const erased = await eraseOwn(db, membership, ids, (seqs) => tellErased(conversation, seqs, account));
+      const erased = await eraseMessages(db, membership, ids, (seqs) => tellErased(conversation, seqs, account));
       if (erased > 0) await engine.scrub();
       return erased;
     },
@@ -128,6 +179,12 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
       const erased = await eraseBefore(db, beforeMs, (conversation, seqs) => tellErased(conversation, seqs, null));
       if (erased > 0) await engine.scrub();
       return erased;
+    },
+
+    async finishDeletions() {
+      const rooms = await halfDeletedRooms(db);
+      for (const conversation of rooms) await eraseRoom(db, conversation);
+      if (rooms.length > 0) await engine.scrub();
     },
 
     async directWith(account, email) {

@@ -72,6 +72,20 @@ export function createContacts(core: Core, now: () => number) {
     return memberStates.setDirect(trx, account, blocked, "blocked");
   };
 
+  /** A room is stayed in or set aside; nobody is added or blocked with it. */
+  const answerRoom = async (
+    trx: Db,
+    account: AccountId,
+    conversation: ConversationId,
+    action: "accept" | "ignore" | "block",
+  ): Promise<StateChange> => {
+    const isAccepted = action === "accept";
+    const from = isAccepted ? (["request", "ignored"] as const) : (["request"] as const);
+    const change = await memberStates.set(trx, { account, conversation }, isAccepted ? "active" : "ignored", from);
+    if (!change) throw new ProtocolError("not-found");
+    return change;
+  };
+
   return {
     /** Throws `contact-unknown`, `contact-ambiguous`, `contact-self`, `contact-exists` or `rate-limited`. */
     async add(account: AccountId, name: ContactName): Promise<Contact> {
@@ -109,6 +123,8 @@ export function createContacts(core: Core, now: () => number) {
     /** Throws `not-found` where nothing waits for an answer. */
     async answerRequest(account: AccountId, conversation: ConversationId, action: "accept" | "ignore" | "block"): Promise<void> {
       const { sender, change } = await db.transaction().execute(async (trx) => {
+        if (await store.isRoom(trx, conversation))
+          return { sender: null, change: await answerRoom(trx, account, conversation, action) };
         const sender = await store.otherInRequest(
           trx,
           account,
@@ -126,7 +142,7 @@ export function createContacts(core: Core, now: () => number) {
         return { sender, change };
       });
       memberStates.announce(change);
-      if (action === "accept") await added(account, sender);
+      if (action === "accept" && sender) await added(account, sender);
       else announceContactsChanged(events, account);
     },
 

@@ -142,6 +142,11 @@ export async function requestsOf(db: Db, account: AccountId): Promise<RequestRow
   }));
 }
 
+export async function isRoom(db: Db, conversation: ConversationId): Promise<boolean> {
+  const row = await db.selectFrom("conversations").select("kind").where("id", "=", conversation).executeTakeFirst();
+  return row?.kind === "room";
+}
+
 /** The other one of a direct conversation in which `account` has one of these states. */
 export async function otherInRequest(
   trx: Db,

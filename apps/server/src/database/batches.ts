@@ -18,7 +18,9 @@ export type MessageOutcome =
   /** `repeated`: this very message was stored before, under this number. */
   | { readonly kind: "stored"; readonly seq: number; readonly atMs: number; readonly repeated: boolean }
   | { readonly kind: "epoch-closed"; readonly epoch: number; readonly recordIndex: number }
-  | { readonly kind: "refused"; readonly code: "not-found" | "device-unknown" | "message-id-reused" | "overloaded" };
+  | { readonly kind: "refused"; readonly code: CommitRefusal };
+
+type CommitRefusal = "not-found" | "device-unknown" | "not-allowed" | "rotation-due" | "message-id-reused" | "overloaded";
 
 export interface PendingReceipt {
   readonly conversation: ConversationId;

@@ -1,6 +1,6 @@
 // Every table, as Kysely sees it. Times are milliseconds since 1970; ids and hashes are the texts of the wire; bytes are bytes.
 
-import type { AccountId, ConversationId, DeviceId, SessionId } from "@cychat/protocol";
+import type { AccountId, ConversationId, DeviceId, InviteId, JoinPolicy, MessageId, Right, SessionId } from "@cychat/protocol";
 import type { Generated } from "kysely";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -77,6 +77,8 @@ export interface AccountKeysTable {
   log_hash: Bytes;
   /** The newest encryption-key generation. */
   generation: number;
+  /** When the log last grew. */
+  changed_at_ms: Generated<number>;
 }
 
 export interface AccountLogTable {
@@ -118,9 +120,30 @@ export interface ConversationsTable {
   record_index: number;
   record_hash: Bytes;
   epoch: number;
+  // Of rooms only, from here on.
+  join_policy: Generated<JoinPolicy | null>;
+  post: Generated<Right | null>;
+  invite_right: Generated<Right | null>;
+  pin_right: Generated<Right | null>;
+  rename_right: Generated<Right | null>;
+  handle: Generated<string | null>;
+  /** `handle` folded, unique; null also once the room is deleted. */
+  handle_key: Generated<string | null>;
+  description: Generated<string | null>;
+  /** Handle and description folded, for searching. */
+  search_key: Generated<string | null>;
+  /** SHA-256 of the profile, as the records have it. */
+  profile_hash: Generated<Bytes | null>;
+  /** From where on newcomers may read under shared history. */
+  shared_from_seq: Generated<number>;
+  /** 1: no message before the next key. */
+  rotation_owed: Generated<number>;
+  is_deleted: Generated<number>;
+  member_count: Generated<number>;
 }
 
-export type MemberState = "active" | "request" | "ignored" | "blocked";
+/** `former`: of a room that the account left, was removed from, or that was deleted. */
+export type MemberState = "active" | "request" | "ignored" | "blocked" | "former";
 
 export interface MembersTable {
   conversation: ConversationId;
@@ -129,6 +152,22 @@ export interface MembersTable {
   state: MemberState;
   delivered_seq: Generated<number>;
   read_seq: Generated<number>;
+  /** As the newest record has it; rooms only. */
+  identity_hash: Generated<Bytes | null>;
+  /** As the newest record has it; rooms only. */
+  generation: Generated<number | null>;
+  /** The record that let the account in. */
+  since_seq: Generated<number>;
+  since_index: Generated<number>;
+  /** From where on the account may read. */
+  first_seq: Generated<number>;
+  /** The record that ended the membership: the last thing to be read. Null while it lasts. */
+  until_seq: Generated<number | null>;
+  until_index: Generated<number | null>;
+  /** Stands for the conversation's `changed_at_ms`, which a former member must not watch. */
+  former_changed_at_ms: Generated<number | null>;
+  /** 1: taken off the former member's list. The row stays because the others still show the name. */
+  is_forgotten: Generated<number>;
 }
 
 export interface EntriesTable {
@@ -153,15 +192,18 @@ export interface RecordsTable {
   seq: number;
   epoch: number;
   at_ms: number;
+  /** SHA-256 of the payload. */
+  hash: Bytes;
   payload: Bytes;
   signature: Bytes;
-  member_list: Bytes;
+  /** Null for later records of rooms. */
+  member_list: Bytes | null;
 }
 
 export interface SealsTable {
   conversation: ConversationId;
   epoch: number;
-  recipient: AccountId;
+  recipient: AccountId | InviteId;
   generation: number;
   encapsulated: Bytes;
   ciphertext: Bytes;
@@ -173,6 +215,89 @@ export interface KeyringsTable {
   version: number;
   prev_hash: Bytes;
   ciphertext: Bytes;
+}
+
+/** The newest profile of a room, under the key of `epoch`. */
+export interface RoomProfilesTable {
+  conversation: ConversationId;
+  epoch: number;
+  /** The record that it came with. */
+  record_index: number;
+  ciphertext: Bytes;
+}
+
+export interface RoomBansTable {
+  conversation: ConversationId;
+  account: AccountId;
+}
+
+export interface RoomPinsTable {
+  conversation: ConversationId;
+  message_id: MessageId;
+  envelope_hash: Bytes;
+  /** Grows in the order of pinning. */
+  position: number;
+}
+
+export interface RoomInvitesTable {
+  conversation: ConversationId;
+  invite: InviteId;
+  /** HPKE public key. */
+  seal_key: Bytes;
+  /** Uncompressed P-256 point, 65 bytes. */
+  sign_key: Bytes;
+  expires_at_ms: number;
+  uses_left: number;
+  /** Grows in the order of making. */
+  position: number;
+  /** 1: used up or withdrawn; kept so that whoever holds the link is told so. */
+  is_ended: Generated<number>;
+}
+
+export interface HistoryLettersTable {
+  conversation: ConversationId;
+  recipient: AccountId | InviteId;
+  /** The record that its info names. */
+  record_index: number;
+  /** Who sealed it: nobody replaces a letter of somebody else. */
+  author: AccountId;
+  generation: number;
+  encapsulated: Bytes;
+  ciphertext: Bytes;
+}
+
+export interface JoinRequestsTable {
+  conversation: ConversationId;
+  account: AccountId;
+  /** Null where a script asked: a client with keys has to ask again. */
+  payload: Bytes | null;
+  signature: Bytes | null;
+  at_ms: number;
+}
+
+export interface SealRequestsTable {
+  conversation: ConversationId;
+  account: AccountId;
+  payload: Bytes;
+  signature: Bytes;
+  at_ms: number;
+}
+
+/** Rooms made by scripts, until their owner's first client with keys opens them. */
+export interface WaitingRoomsTable {
+  handle_key: string;
+  handle: string;
+  description: string | null;
+  search_key: string;
+  owner: AccountId;
+  created_at_ms: number;
+}
+
+/** Who wants into a waiting room. */
+export interface JoinWishesTable {
+  handle_key: string;
+  account: AccountId;
+  at_ms: number;
 }
 
 export interface Database {
@@ -192,4 +317,13 @@ export interface Database {
   records: RecordsTable;
   seals: SealsTable;
   keyrings: KeyringsTable;
+  room_profiles: RoomProfilesTable;
+  room_bans: RoomBansTable;
+  room_pins: RoomPinsTable;
+  room_invites: RoomInvitesTable;
+  history_letters: HistoryLettersTable;
+  join_requests: JoinRequestsTable;
+  seal_requests: SealRequestsTable;
+  waiting_rooms: WaitingRoomsTable;
+  join_wishes: JoinWishesTable;
 }

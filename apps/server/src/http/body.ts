@@ -8,12 +8,17 @@ export interface RawBody {
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-export async function readBody(request: Request, bodyType: "json" | "form" | "bytes"): Promise<unknown> {
+/** `maxBytes` is for JSON and forms; pictures have a limit of their own. */
+export async function readBody(
+  request: Request,
+  bodyType: "json" | "form" | "bytes",
+  maxBytes: number = limits.bodyBytes,
+): Promise<unknown> {
   const contentType = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (bodyType === "bytes") return { bytes: await readBytes(request, limits.pictureBytes), contentType } satisfies RawBody;
   const isForm = bodyType === "form" && contentType === "application/x-www-form-urlencoded";
   if (!isForm && contentType !== "application/json") throw new ProtocolError("unsupported-media-type");
-  const text = decodeText(await readBytes(request, limits.bodyBytes));
+  const text = decodeText(await readBytes(request, maxBytes));
   return isForm ? Object.fromEntries(new URLSearchParams(text)) : parseJson(text);
 }
 

@@ -18,7 +18,8 @@ export function openApi(publicUrl: string | null): Json {
       version: "1",
       description:
         "Refusals carry the real HTTP status and `{ status_code, code, message, details? }`; `code` is stable. " +
-        `Sockets: \`${apiBase}/ws\` (the one our clients use) and \`${apiBase}/ws/chat/{sender}/{receiver}\`; the token comes in the ` +
+        `Sockets: \`${apiBase}/ws\` (the one our clients use), \`${apiBase}/ws/chat/{sender}/{receiver}\` and ` +
+        `\`${apiBase}/ws/{sender}/{room}\`; the token comes in the ` +
         "first frame, as `Sec-WebSocket-Protocol: cychat, <token>`, or in `Authorization`.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },

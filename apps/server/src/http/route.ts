@@ -105,7 +105,7 @@ function honoPath(path: string): string {
 async function readEndpointBody(endpoint: EndpointSpec, request: Request): Promise<unknown> {
   if (endpoint.bodyType === "bytes") return readBody(request, "bytes");
   if (!endpoint.body) return undefined;
-  return check(endpoint.body, await readBody(request, endpoint.bodyType ?? "json"), "body");
+  return check(endpoint.body, await readBody(request, endpoint.bodyType ?? "json", endpoint.maxBodyBytes), "body");
 }
 
 function check(schema: v.GenericSchema, input: unknown, where: "params" | "query" | "body"): unknown {

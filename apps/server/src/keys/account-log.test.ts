@@ -53,6 +53,15 @@ describe("an account log", () => {
     expect(() => extendLog(state, [stray])).toThrow(expect.objectContaining({ code: "malformed-structure" }));
   });
 
+  test("takes encryption keys of 1,249 bytes only", () => {
+    const keys = openedKeys();
+    const { state } = verifyLog(alice, keys.log);
+    for (const length of [0, 32, 1248, 1250, 4096]) {
+      const entry = keys.make({ kind: "encryption", generation: 2, publicKey: new Uint8Array(length) });
+      expect(() => extendLog(state, [entry])).toThrow(expect.objectContaining({ code: "malformed-structure" }));
+    }
+  });
+
   test("takes the next encryption generation only", () => {
     const keys = openedKeys();
     const { state } = verifyLog(alice, keys.log);

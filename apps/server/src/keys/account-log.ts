@@ -6,6 +6,7 @@ import {
   type DeviceId,
   decodeAccountLogEntry,
   equalBytes,
+  hybridPublicKeyBytes,
   labels,
   ProtocolError,
   type Signed,
@@ -33,9 +34,6 @@ export interface VerifiedEntry {
   /** The device that the entry certifies or revokes. */
   readonly device: DeviceId | null;
 }
-
-/** An HPKE key of the suite in use has 1,249 bytes; clients decide, the server only keeps out what is no key at all. */
-const encryptionKeyBytes = { least: 32, most: 4096 };
 
 function deviceIdOf(publicKey: Uint8Array): DeviceId {
   return toBase64url(sha256(publicKey)) as DeviceId;
@@ -96,9 +94,8 @@ function extendByOne(state: LogState, signed: Signed): { state: LogState; entry:
       const { generation, publicKey } = entry.body;
       if (generation !== state.generation + 1)
         throw new ProtocolError("malformed-structure", "an encryption key of another generation than the next");
-      if (publicKey.length < encryptionKeyBytes.least || publicKey.length > encryptionKeyBytes.most) {
+      if (publicKey.length !== hybridPublicKeyBytes)
         throw new ProtocolError("malformed-structure", "an encryption key of an unknown length");
-      }
       return { state: { ...next, generation }, entry: { entry, signed, hash, device: null } };
     }
     case "device": {

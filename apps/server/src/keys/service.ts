@@ -147,6 +147,7 @@ export function createKeys<Revocation>(core: Core, sessions: DeviceSessions<Revo
         log_n: state.head,
         log_hash: state.headHash,
         generation: state.generation,
+        changed_at_ms: Date.now(),
       };
       try {
         await db.transaction().execute(async (trx) => {
@@ -195,6 +196,7 @@ export function createKeys<Revocation>(core: Core, sessions: DeviceSessions<Revo
       const revocations = await db.transaction().execute(async (trx) => {
         const head = { log_n: extended.state.head, log_hash: extended.state.headHash, generation: extended.state.generation };
         if (!(await store.moveLogHead(trx, account, state.head, head))) return null;
+        if (head.generation > state.generation) await core.memberStates.oweRotation(trx, account);
         return writeEntries(trx, account, extended.entries);
       });
       if (revocations === null) return whenNotNext(account, firstN, added);

@@ -1,4 +1,5 @@
 import type { AccountId, DeviceId, UnlockMethodKind } from "@cychat/protocol";
+import type { Insertable, Selectable } from "kysely";
 import type { Db } from "../database/engine.ts";
 import type { AccountKeysTable, Bytes, DevicesTable, UnlockMethodsTable } from "../database/schema.ts";
 
@@ -8,7 +9,7 @@ export interface LogRow {
   readonly signature: Bytes;
 }
 
-export async function keysOf(db: Db, account: AccountId): Promise<AccountKeysTable | null> {
+export async function keysOf(db: Db, account: AccountId): Promise<Selectable<AccountKeysTable> | null> {
   return (await db.selectFrom("account_keys").selectAll().where("account", "=", account).executeTakeFirst()) ?? null;
 }
 
@@ -36,7 +37,7 @@ export async function accountExists(db: Db, account: AccountId): Promise<boolean
   return (await db.selectFrom("accounts").select("id").where("id", "=", account).executeTakeFirst()) !== undefined;
 }
 
-export function insertKeys(trx: Db, row: AccountKeysTable) {
+export function insertKeys(trx: Db, row: Insertable<AccountKeysTable>) {
   return trx.insertInto("account_keys").values(row).execute();
 }
 
@@ -49,7 +50,7 @@ export async function moveLogHead(
 ): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable("account_keys")
-    .set({ log_n: to.log_n, log_hash: to.log_hash, generation: to.generation })
+    .set({ log_n: to.log_n, log_hash: to.log_hash, generation: to.generation, changed_at_ms: Date.now() })
     .where("account", "=", account)
     .where("log_n", "=", fromN)
     .executeTakeFirstOrThrow();

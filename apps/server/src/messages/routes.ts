@@ -4,22 +4,15 @@ import type { Chats } from "../chats/service.ts";
 import type { Api } from "../http/route.ts";
 import { assertEnvelope } from "./read-envelope.ts";
 import { type SeedPerson, type SeedView, seedMessage } from "./seed-message.ts";
-import type { MessageService, SendOutcome, SendRequest } from "./service.ts";
+import { type MessageService, sendOrThrow } from "./service.ts";
 
 export function routeMessages(api: Api, chats: Chats, messages: MessageService): void {
   api.route(endpoints.sendMessage, async ({ principal, body }) => {
     // Told first, whoever it was meant for: a script that sends plaintext learns why this cannot work.
     assertEnvelope(body.content);
     const { conversation } = await chats.directWith(principal.account, body.receiver);
-    const outcome = await send(messages, { principal, conversation, envelope: body.content, from: null });
-    if (outcome.kind === "refused") throw outcome.error;
-    return {
-      msg_id: outcome.messageId,
-      seq: outcome.seq,
-      at_ms: outcome.atMs,
-      status_code: 201,
-      message: "The message is stored.",
-    };
+    const { messageId, seq, atMs } = await sendOrThrow(messages, { principal, conversation, envelope: body.content, from: null });
+    return { msg_id: messageId, seq, at_ms: atMs, status_code: 201, message: "The message is stored." };
   });
 
   api.route(endpoints.seedConversation, async ({ principal, query }) => {
@@ -34,12 +27,6 @@ export function routeMessages(api: Api, chats: Chats, messages: MessageService):
   });
 }
 
-function send(messages: MessageService, request: SendRequest): Promise<SendOutcome> {
-  return new Promise((resolve) => messages.send(request, resolve));
-}
-
-function seedView(conversation: SeedView["conversation"], account: string, members: readonly SeedPerson[]): SeedView {
-  const self = members.find(({ id }) => id === account) as SeedPerson;
-  const other = members.find(({ id }) => id !== account) as SeedPerson;
-  return { conversation, self, other };
+function seedView(conversation: SeedView["conversation"], self: SeedPerson["id"], members: readonly SeedPerson[]): SeedView {
+  return { conversation, self, people: new Map(members.map((person) => [person.id, person])) };
 }

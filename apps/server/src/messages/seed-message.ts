@@ -7,11 +7,11 @@ export interface SeedPerson {
   readonly email: string;
 }
 
-/** One direct chat, as one of its two sees it. */
+/** One conversation, as one of its members sees it. */
 export interface SeedView {
   readonly conversation: ConversationId;
-  readonly self: SeedPerson;
-  readonly other: SeedPerson;
+  readonly self: AccountId;
+  readonly people: ReadonlyMap<AccountId, SeedPerson>;
 }
 
 export interface StoredMessage {
@@ -23,22 +23,25 @@ export interface StoredMessage {
 }
 
 export function seedMessage(
-  { self, other }: SeedView,
+  { self, people }: SeedView,
   sender: AccountId,
   { id, seq, atMs, envelope }: StoredMessage,
 ): SeedMessage {
-  const author = sender === self.id ? self : other;
+  const { nickname, email } = people.get(sender) ?? nobody;
   return {
     msg_id: id,
     seq,
     content: envelope,
-    type: sender === self.id ? "sent" : "received",
+    type: sender === self ? "sent" : "received",
     // What kind of content it is stands inside the envelope; the seed's fields carry a constant.
     message_type: "text",
     media: null,
     creation_date: new Date(atMs).toISOString(),
-    id: author.id,
-    nickname: author.nickname,
-    email: author.email,
+    id: sender,
+    nickname,
+    email,
   };
 }
+
+/** Somebody who came in after the view was made. */
+const nobody = { nickname: "", email: "" };

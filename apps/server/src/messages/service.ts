@@ -1,6 +1,6 @@
 // Every message comes through here: from the socket, from `POST /message` and from the seed's socket.
 import { type ConversationId, type Entry, fromBase64url, type MessageId, ProtocolError } from "@cychat/protocol";
-import type { Directory } from "../chats/service.ts";
+import { type Directory, readersOf } from "../chats/service.ts";
 import type { MessageOutcome, PendingMessage } from "../database/batches.ts";
 import type { Engine } from "../database/engine.ts";
 import type { Principal } from "../http/principal.ts";
@@ -11,6 +11,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { type EnvelopeFacts, readEnvelope } from "./read-envelope.ts";
 import { SendRate } from "./send-rate.ts";
 
+export { assertEnvelope } from "./read-envelope.ts";
 export { type SeedPerson, type SeedView, seedMessage } from "./seed-message.ts";
 
 export interface SendRequest {
@@ -67,8 +68,7 @@ export function createMessages({ engine, directory, bus, log, metrics, messagesP
     const entry = { kind: "message", seq, at_ms: atMs, id, sender, device, envelope } satisfies Entry;
     directory.withMembers(conversation, (members) => {
       if (!members) return;
-      const to = [...members.keys()].filter((account) => account === sender || members.get(account) !== "blocked");
-      bus.publish({ kind: "entry", to, conversation, entry, from });
+      bus.publish({ kind: "entry", to: readersOf(members, sender), conversation, entry, from });
     });
   }
 
@@ -111,6 +111,16 @@ export function createMessages({ engine, directory, bus, log, metrics, messagesP
       await queue.idle();
     },
   };
+}
+
+/** For REST: resolves after the commit; throws the refusal. */
+export async function sendOrThrow(
+  messages: MessageService,
+  request: SendRequest,
+): Promise<Extract<SendOutcome, { kind: "stored" }>> {
+  const outcome = await new Promise<SendOutcome>((resolve) => messages.send(request, resolve));
+  if (outcome.kind === "refused") throw outcome.error;
+  return outcome;
 }
 
 function open({

@@ -17,6 +17,8 @@ export type BusMessage =
   | { readonly kind: "device-bound"; readonly account: AccountId; readonly session: SessionId; readonly device: DeviceId }
   /** Members of a conversation, or their states, are others than before. */
   | { readonly kind: "members-changed"; readonly conversation: ConversationId }
+  /** Somebody asks a room's members for something, or does not any more. */
+  | { readonly kind: "requests-changed"; readonly conversation: ConversationId }
   | { readonly kind: "chat-status"; readonly account: AccountId; readonly status: User["chat_status"] };
 
 export interface Bus {

@@ -18,6 +18,8 @@ export interface Events {
   deviceBound(account: AccountId, session: SessionId, device: DeviceId): void;
   /** After any change to the members of a conversation or to their states. */
   membersChanged(conversation: ConversationId): void;
+  /** After any change to who waits to be let into a room, or for lost keys. */
+  requestsChanged(conversation: ConversationId): void;
   /** After a change of an account's chat status: tells those who may see it. */
   chatStatusChanged(account: AccountId, status: User["chat_status"]): void;
 }
@@ -28,6 +30,7 @@ export function createEvents(bus: Bus): Events {
     sessionRevoked: (account, session) => bus.publish({ kind: "session-revoked", account, session }),
     deviceBound: (account, session, device) => bus.publish({ kind: "device-bound", account, session, device }),
     membersChanged: (conversation) => bus.publish({ kind: "members-changed", conversation }),
+    requestsChanged: (conversation) => bus.publish({ kind: "requests-changed", conversation }),
     chatStatusChanged: (account, status) => bus.publish({ kind: "chat-status", account, status }),
   };
 }

@@ -3,10 +3,13 @@ import { type AccountId, closeCodes, limits, type SessionId } from "@cychat/prot
 import type { Bus, BusMessage } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { EntryNotice } from "./frames.ts";
+import { ownDialect } from "./own-dialect.ts";
 
 export interface HubEvents {
   readonly onFirst: (account: AccountId) => void;
   readonly onLast: (account: AccountId) => void;
+  /** The account's first connection of ours with a device: its client can be asked to do something. */
+  readonly onReady: (account: AccountId) => void;
 }
 
 export class Hub {
@@ -21,14 +24,20 @@ export class Hub {
   /** False when the account has as many connections as it may have. The connection has its principal already. */
   add(account: AccountId, connection: Connection): boolean {
     const connections = this.#byAccount.get(account);
-    if (!connections) {
+    if (connections && connections.length >= limits.connectionsPerAccount) return false;
+    const wasReady = this.readyConnection(account) !== null;
+    if (connections) connections.push(connection);
+    else {
       this.#byAccount.set(account, [connection]);
       this.#events.onFirst(account);
-      return true;
     }
-    if (connections.length >= limits.connectionsPerAccount) return false;
-    connections.push(connection);
+    if (!wasReady && canBeAsked(connection)) this.#events.onReady(account);
     return true;
+  }
+
+  /** One connection that understands our own frames and has a device. */
+  readyConnection(account: AccountId): Connection | null {
+    return this.#byAccount.get(account)?.find(canBeAsked) ?? null;
   }
 
   remove(account: AccountId, connection: Connection): void {
@@ -67,10 +76,13 @@ export class Hub {
       case "session-revoked":
         this.#eachOfSession(message, (connection) => connection.close(closeCodes.sessionRevoked, "signed out"));
         break;
-      case "device-bound":
+      case "device-bound": {
+        const wasReady = this.readyConnection(message.account) !== null;
         this.#eachOfSession(message, (connection) => {
           if (connection.principal) connection.principal = { ...connection.principal, device: message.device };
         });
+        if (!wasReady && this.readyConnection(message.account)) this.#events.onReady(message.account);
+      }
     }
   }
 
@@ -89,4 +101,8 @@ export class Hub {
     for (const connection of [...(this.#byAccount.get(account) ?? [])])
       if (connection.principal?.session === session) visit(connection);
   }
+}
+
+function canBeAsked({ principal, dialect }: Connection): boolean {
+  return principal !== null && principal.device !== null && dialect === ownDialect;
 }

@@ -6,7 +6,7 @@ import type { Bus } from "./bus.ts";
 import type { Events } from "./events.ts";
 
 export interface Presence {
-  /** `offline` also for those who hide. Only tell it to mutual contacts. */
+  /** `offline` also for those who hide. Only tell it to mutual contacts, and in a room to its members. */
   statusOf(account: AccountId): PresenceStatus;
 }
 

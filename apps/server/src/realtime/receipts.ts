@@ -1,6 +1,6 @@
 // Receipts: gathered for a moment, written together, then told to the others.
 import type { AccountId } from "@cychat/protocol";
-import type { Directory, Members } from "../chats/service.ts";
+import { type Directory, isSmall, type Members, readersOf } from "../chats/service.ts";
 import type { PendingReceipt } from "../database/batches.ts";
 import type { Engine } from "../database/engine.ts";
 import type { Log } from "../log.ts";
@@ -54,7 +54,7 @@ export function createReceipts(engine: Engine, directory: Directory, events: Eve
   return {
     submit(receipt, onRefused) {
       directory.withMembers(receipt.conversation, (members) => {
-        if (members?.has(receipt.account)) gather(receipt);
+        if (members?.states.has(receipt.account)) gather(receipt);
         else onRefused();
       });
     },
@@ -66,10 +66,13 @@ export function createReceipts(engine: Engine, directory: Directory, events: Eve
   };
 }
 
-/** The account's own devices, and the others unless it stands aside (request, ignored, blocked) or they blocked it. */
-function audience(members: Members, account: AccountId): AccountId[] {
-  if (members.get(account) !== "active") return [account];
-  return [...members].filter(([other, state]) => other === account || state !== "blocked").map(([other]) => other);
+/**
+ * The account's own devices, and the others unless it stands aside (request, ignored, blocked), they do, or the room is too
+ * large for it.
+ */
+function audience(members: Members, account: AccountId): readonly AccountId[] {
+  const isShown = members.states.get(account) === "active" && isSmall(members);
+  return isShown ? readersOf(members, account) : [account];
 }
 
 function furthest(a: PendingReceipt, b: PendingReceipt): PendingReceipt {

@@ -1,4 +1,5 @@
-// The seed's socket, `/api/v1/ws/chat/{sender}/{receiver}`: a view of one direct chat, in the seed's fields.
+// The seed's sockets, `/api/v1/ws/chat/{sender}/{receiver}` and `/api/v1/ws/{sender}/{room}`: a view of one conversation,
+// in the seed's fields.
 import { limits, ProtocolError } from "@cychat/protocol";
 import * as v from "valibot";
 import { issuePaths } from "../http/refusal.ts";
@@ -31,7 +32,7 @@ export class SeedDialect implements Dialect {
   };
 
   ack: Dialect["ack"] = ({ id, seq, atMs, envelope }) =>
-    this.view && JSON.stringify(seedMessage(this.view, this.view.self.id, { id, seq, atMs, envelope }));
+    this.view && JSON.stringify(seedMessage(this.view, this.view.self, { id, seq, atMs, envelope }));
 }
 
 const SeedContent = v.strictObject({

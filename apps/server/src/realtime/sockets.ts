@@ -1,5 +1,14 @@
 // Sockets from the opening request to the last frame: who may open one, authentication, heartbeat, shutdown.
-import { apiBase, closeCodes, HelloFrame, heartbeat, limits, ProtocolError, type RefusalCode } from "@cychat/protocol";
+import {
+  apiBase,
+  type ConversationId,
+  closeCodes,
+  HelloFrame,
+  heartbeat,
+  limits,
+  ProtocolError,
+  type RefusalCode,
+} from "@cychat/protocol";
 import type { Server, WebSocketHandler } from "bun";
 import * as v from "valibot";
 import type { Principal, VerifyAccessToken } from "../http/principal.ts";
@@ -30,8 +39,11 @@ export interface SocketDeps extends FrameDeps {
   readonly metrics: Metrics;
   readonly verifyAccessToken: VerifyAccessToken;
   readonly mayConnectFrom: (request: Request) => boolean;
-  /** The direct chat of the seed's two path segments; null when `sender` is not the principal, or there is no such pair. */
-  readonly findSeedView: (principal: Principal, sender: string, receiver: string) => Promise<SeedView | null>;
+  /**
+   * The conversation of the seed's path segments; null when `sender` is not the principal, or there is no such pair, or it is
+   * not in that room.
+   */
+  readonly findSeedView: (principal: Principal, target: SeedTarget) => Promise<SeedView | null>;
   readonly timings: SocketTimings;
 }
 
@@ -42,17 +54,30 @@ export interface Sockets {
   /** Says goodbye and takes nothing more; {@link closeAll} ends them. */
   sayBye(): void;
   closeAll(): void;
+  /** Members of a conversation are others now: the seed's sockets of it show the new ones, and end for those who are gone. */
+  refreshSeedViews(conversation: ConversationId): void;
 }
 
-type Target = { readonly kind: "own" } | { readonly kind: "seed"; readonly sender: string; readonly receiver: string };
+export type SeedTarget =
+  | { readonly kind: "seed"; readonly sender: string; readonly receiver: string }
+  | { readonly kind: "seed-room"; readonly sender: string; readonly room: string };
+
+type Target = { readonly kind: "own" } | SeedTarget;
 
 type Admission =
   | { readonly kind: "admitted"; readonly principal: Principal }
   | { readonly kind: "forbidden" }
   | { readonly kind: "refused"; readonly code: RefusalCode };
 
+type SeedConnection = Connection & { readonly dialect: SeedDialect };
+
+function isSeed(connection: Connection): connection is SeedConnection {
+  return connection.dialect instanceof SeedDialect;
+}
+
 const ownPath = `${apiBase}/ws`;
 const seedPath = new RegExp(`^${apiBase}/ws/chat/([^/]+)/([^/]+)$`);
+const seedRoomPath = new RegExp(`^${apiBase}/ws/([^/]+)/([^/]+)$`);
 const subprotocol = "cychat";
 const retryAfterMs = 1_000;
 
@@ -61,6 +86,8 @@ export function createSockets(deps: SocketDeps): Sockets {
   const flush = new Flush();
   const all = new Set<Connection>();
   /** What the opening request said. */
+  const seeds = new Set<SeedConnection>();
+  const targets = new WeakMap<Connection, Target>();
   const openings = new WeakMap<Connection, { readonly target: Target; readonly admission: Admission | null }>();
   let isClosing = false;
 
@@ -79,7 +106,7 @@ export function createSockets(deps: SocketDeps): Sockets {
     try {
       const principal = await deps.verifyAccessToken(token());
       if (target.kind === "own" || !(connection.dialect instanceof SeedDialect)) return { kind: "admitted", principal };
-      connection.dialect.view = await deps.findSeedView(principal, target.sender, target.receiver);
+      connection.dialect.view = await deps.findSeedView(principal, target);
       if (!connection.dialect.view) return { kind: "forbidden" };
       // Again: the session may have been revoked while the database was asked.
       return { kind: "admitted", principal: await deps.verifyAccessToken(token()) };
@@ -107,14 +134,30 @@ export function createSockets(deps: SocketDeps): Sockets {
   }
 
   function admit(connection: Connection, principal: Principal): void {
+    connection.principal = principal;
     if (!hub.add(principal.account, connection)) {
+      connection.principal = null;
       connection.close(closeCodes.tooManyConnections, "too many connections");
       return;
     }
-    connection.principal = principal;
     connection.state = "open";
     connection.heardAtMs = Date.now();
+    if (isSeed(connection)) seeds.add(connection);
     connection.writeFrame({ type: "welcome", account: principal.account, device: principal.device, at_ms: Date.now() });
+  }
+
+  /** Null: the account is not in it any more. */
+  function refresh(connection: SeedConnection): void {
+    const { principal } = connection;
+    const target = targets.get(connection);
+    if (!principal || !target || target.kind === "own") return;
+    deps.findSeedView(principal, target).then(
+      (view) => {
+        if (view) connection.dialect.view = view;
+        else connection.close(closeCodes.forbidden, "not yours");
+      },
+      (error: unknown) => log.error("seed-view-failed", { cause: error }),
+    );
   }
 
   function takeText(connection: Connection, text: string): void {
@@ -171,6 +214,7 @@ export function createSockets(deps: SocketDeps): Sockets {
       connection.state = "closed";
       connection.socket = null;
       all.delete(connection);
+      if (isSeed(connection)) seeds.delete(connection);
       metrics.connectionClosed();
       if (code === closeCodes.tooSlow) metrics.connectionTooSlow();
       if (connection.principal) hub.remove(connection.principal.account, connection);
@@ -180,11 +224,12 @@ export function createSockets(deps: SocketDeps): Sockets {
   async function upgrade(request: Request, target: Target, server: Server<Connection>): Promise<Response | undefined> {
     if (isClosing) return refusalResponse(new ProtocolError("shutting-down"));
     if (!deps.mayConnectFrom(request)) return new Response("This site may not open sockets here.\n", { status: 403 });
-    const connection = new Connection(target.kind === "seed" ? new SeedDialect() : ownDialect, flush);
+    const connection = new Connection(target.kind === "own" ? ownDialect : new SeedDialect(), flush);
     const offered = offeredToken(request);
     // Before the socket is open, so that a client with a token may send at once.
     const admission = offered.token && (await check(connection, target, offered.token));
     openings.set(connection, { target, admission });
+    targets.set(connection, target);
     const headers: Record<string, string> = offered.isSubprotocol ? { "sec-websocket-protocol": subprotocol } : {};
     if (server.upgrade(request, { data: connection, headers })) return undefined;
     return new Response("This is the address of a WebSocket.\n", {
@@ -208,6 +253,10 @@ export function createSockets(deps: SocketDeps): Sockets {
       flush.now();
     },
 
+    refreshSeedViews(conversation) {
+      for (const connection of seeds) if (connection.dialect.view?.conversation === conversation) refresh(connection);
+    },
+
     closeAll() {
       flush.now();
       for (const connection of [...all]) connection.close(closeCodes.shuttingDown, "restarting");
@@ -223,10 +272,17 @@ function isTooLarge(message: string | Uint8Array): boolean {
 
 function targetOf(path: string): Target | null {
   if (path === ownPath) return { kind: "own" };
-  const [, sender, receiver] = seedPath.exec(path) ?? [];
-  if (sender === undefined || receiver === undefined) return null;
+  const chat = segments(seedPath, path);
+  if (chat) return { kind: "seed", sender: chat[0], receiver: chat[1] };
+  const room = segments(seedRoomPath, path);
+  return room && { kind: "seed-room", sender: room[0], room: room[1] };
+}
+
+function segments(pattern: RegExp, path: string): [string, string] | null {
+  const [, first, second] = pattern.exec(path) ?? [];
+  if (first === undefined || second === undefined) return null;
   try {
-    return { kind: "seed", sender: decodeURIComponent(sender), receiver: decodeURIComponent(receiver) };
+    return [decodeURIComponent(first), decodeURIComponent(second)];
   } catch {
     return null;
   }

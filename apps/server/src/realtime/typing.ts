@@ -1,6 +1,6 @@
 // "… is typing": told, never kept.
 import type { AccountId, ConversationId } from "@cychat/protocol";
-import type { Directory } from "../chats/service.ts";
+import { type Directory, isSmall } from "../chats/service.ts";
 import type { Connection } from "./connection.ts";
 import type { Events } from "./events.ts";
 
@@ -20,11 +20,11 @@ export function createTyping(directory: Directory, events: Events): Typing {
   return (connection, account, conversation, active, onRefused) => {
     if (!mayTell(connection)) return;
     directory.withMembers(conversation, (members) => {
-      const own = members?.get(account);
+      const own = members?.states.get(account);
       if (!members || !own) return onRefused();
       // Who has not accepted a request, or stands aside, does not show that they are there.
-      if (own !== "active") return;
-      const to = [...members].filter(([other, state]) => other !== account && state === "active").map(([other]) => other);
+      if (own !== "active" || !isSmall(members)) return;
+      const to = [...members.states].filter(([other, state]) => other !== account && state === "active").map(([other]) => other);
       events.announce({ to, frame: { type: "typing", conversation, account, active } });
     });
   };

@@ -19,7 +19,13 @@ import { directConversationId } from "../chats/member-states.ts";
 import type { TestAccount } from "./test-account.ts";
 import { hashOf, signWith } from "./test-keys.ts";
 
-export class TestChat {
+/** Where envelopes go. */
+export interface TestConversation {
+  readonly id: ConversationId;
+  readonly epoch: number;
+}
+
+export class TestChat implements TestConversation {
   readonly id: ConversationId;
   index = 0;
   epoch = 1;
@@ -77,7 +83,7 @@ export function recordBody(chat: TestChat, author: TestAccount, fields: Partial<
     author: author.id,
     device: author.device,
     authorLog: [last, hashOf(author.keys.log[last]?.payload ?? new Uint8Array())],
-    changes: [{ kind: "create", conversationKind: "direct" }],
+    changes: [{ kind: "create" }],
     memberListHash: hashOf(list),
     history: "shared",
     commitment: new Uint8Array(randomBytes(32)),
@@ -125,7 +131,7 @@ export interface TestEnvelope {
   readonly text: string;
 }
 
-export function envelopeOf(chat: TestChat, sender: TestAccount, parts: EnvelopeParts = {}): TestEnvelope {
+export function envelopeOf(chat: TestConversation, sender: TestAccount, parts: EnvelopeParts = {}): TestEnvelope {
   const { id = newMessageId(), epoch = chat.epoch, bytes = 256, conversation = chat.id, account = sender, content } = parts;
   const headerBytes = encodeHeader({
     conversation,

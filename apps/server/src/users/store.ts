@@ -81,6 +81,8 @@ export async function isAcquainted(db: Db, viewer: AccountId, account: AccountId
     .select("theirs.conversation")
     .where("ours.account", "=", viewer)
     .where("theirs.account", "=", account)
+    .where("ours.until_seq", "is", null)
+    .where("theirs.until_seq", "is", null)
     .executeTakeFirst();
   return shared !== undefined;
 }
@@ -89,11 +91,13 @@ export async function isAcquainted(db: Db, viewer: AccountId, account: AccountId
 export async function acquaintancesOf(db: Db, account: AccountId): Promise<AccountId[]> {
   const followers = await db.selectFrom("contacts").select("account").where("contact", "=", account).execute();
   const members = await db
-    .selectFrom("members as ours")
-    .innerJoin("members as theirs", "theirs.conversation", "ours.conversation")
-    .select("theirs.account")
+    .selectFrom("members")
+    .select("account")
     .distinct()
-    .where("ours.account", "=", account)
+    .where("until_seq", "is", null)
+    .where("conversation", "in", (eb) =>
+      eb.selectFrom("members").select("conversation").where("account", "=", account).where("until_seq", "is", null),
+    )
     .execute();
   const found = new Set([...followers, ...members].map((row) => row.account));
   found.delete(account);

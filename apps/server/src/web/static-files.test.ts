@@ -21,7 +21,7 @@ function builtApp(): { readonly folder: string } & Disposable {
 test("the app's own addresses show its page, `/` leads to the chat, and nothing else exists", async () => {
   using app = builtApp();
   await using server = await startTestServer({ webFolder: app.folder });
-  for (const path of ["/login", "/register", "/chat", "/profile", "/chat/some/one", "/chat/x.y"]) {
+  for (const path of ["/login", "/register", "/chat", "/profile", "/join", "/chat/some/one", "/chat/x.y"]) {
     const response = await fetch(server.url + path);
     expect([path, response.status, await response.text()]).toEqual([path, 200, "<!doctype html><title>CyChat</title>"]);
     expect(response.headers.get("cache-control")).toBe("no-cache");

@@ -27,7 +27,7 @@ const encodings: readonly Encoding[] = [
 ];
 
 /** Addresses that the web app itself knows what to show at. */
-const appPaths = /^\/(login|register|chat|profile)\/?$|^\/chat\//;
+const appPaths = /^\/(login|register|chat|profile|join)\/?$|^\/chat\//;
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",

@@ -1,5 +1,4 @@
 // What one can do with a conversation, from its menu and from the dialog about the person.
-import type { ConversationView } from "@cychat/sdk";
 import Ban from "@lucide/svelte/icons/ban";
 import Bell from "@lucide/svelte/icons/bell";
 import BellOff from "@lucide/svelte/icons/bell-off";
@@ -11,6 +10,7 @@ import UserPlus from "@lucide/svelte/icons/user-plus";
 import { chat } from "../state/chat.svelte.ts";
 import { attempt, dialogs } from "../state/dialogs.svelte.ts";
 import { explain } from "../state/failure.ts";
+import type { DirectConversation } from "../state/kinds.ts";
 import type { ConversationId } from "../state/types.ts";
 import { conversation as text } from "../strings/chat.ts";
 import { openSafetyNumber } from "../trust/open-trust.ts";
@@ -19,29 +19,29 @@ import { addContact } from "./add-contact.ts";
 
 export const openPersonDialog = (id: ConversationId) => dialogs.show(() => import("./PersonDialog.svelte"), { id });
 
-export const unblock = (view: ConversationView) => attempt(() => chat.client.unblock(view.peer.id), explain);
+export const unblock = (view: DirectConversation) => attempt(() => chat.client.unblock(view.peer.id), explain);
 
-const mute = (view: ConversationView, muted: boolean) => attempt(() => chat.client.setMuted(view.id, muted), explain);
+const mute = (view: DirectConversation, muted: boolean) => attempt(() => chat.client.setMuted(view.id, muted), explain);
 
-async function deleteMine(view: ConversationView): Promise<void> {
+async function deleteMine(view: DirectConversation): Promise<void> {
   const { nickname } = view.peer;
   const sure = { title: text.deleteMineTitle, text: text.deleteMineText(nickname), confirm: text.deleteMine, danger: true };
   if (await dialogs.ask(sure)) await attempt(() => chat.client.deleteAllMyMessages(view.id), explain);
 }
 
-async function removeContact(view: ConversationView): Promise<void> {
+async function removeContact(view: DirectConversation): Promise<void> {
   const { id, nickname } = view.peer;
   const sure = { title: text.removeTitle(nickname), text: text.removeText, confirm: text.removeContact, danger: true };
   if (await dialogs.ask(sure)) await attempt(() => chat.client.removeContact(id), explain);
 }
 
-async function block(view: ConversationView): Promise<void> {
+async function block(view: DirectConversation): Promise<void> {
   const { id, nickname } = view.peer;
   const sure = { title: text.blockTitle(nickname), text: text.blockText, confirm: text.block, danger: true };
   if (await dialogs.ask(sure)) await attempt(() => chat.client.block(id), explain);
 }
 
-export function conversationMenu(view: ConversationView): readonly MenuItem[] {
+export function conversationMenu(view: DirectConversation): readonly MenuItem[] {
   const items: MenuItem[] = [
     { label: text.about, icon: Info, act: () => void openPersonDialog(view.id) },
     { label: text.safetyNumber, icon: ShieldCheck, testid: "open-safety-number", act: () => void openSafetyNumber(view.id) },

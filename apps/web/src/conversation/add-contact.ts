@@ -1,6 +1,7 @@
-import type { ConversationView } from "@cychat/sdk";
 import { chat } from "../state/chat.svelte.ts";
 import { attempt } from "../state/dialogs.svelte.ts";
 import { explain } from "../state/failure.ts";
+import type { DirectConversation } from "../state/kinds.ts";
 
-export const addContact = (view: ConversationView) => attempt(() => chat.client.addContact({ email: view.peer.email }), explain);
+export const addContact = (view: DirectConversation) =>
+  attempt(() => chat.client.addContact({ email: view.peer.email }), explain);

@@ -1,7 +1,8 @@
 import { openContacts } from "../contacts/open-contacts.ts";
+import { openCreateRoom, openJoinRoom } from "../rooms/open-rooms.ts";
 import { chat } from "../state/chat.svelte.ts";
 import { dialogs } from "../state/dialogs.svelte.ts";
-import { chatPath, router } from "../state/router.svelte.ts";
+import { chatPath, panelPath, router } from "../state/router.svelte.ts";
 import { openShortcuts } from "./open-shortcuts.ts";
 import { openSwitcher } from "./open-switcher.ts";
 import { isApple } from "./platform.ts";
@@ -18,9 +19,26 @@ export function handleShortcut(event: KeyboardEvent): void {
     step(event.key === "ArrowDown" ? 1 : -1, event.shiftKey);
   else if (event.key === "Escape" && !event.repeat) stepBack(writing);
   else if (!writing && !mod && !event.altKey && event.key === "?") void openShortcuts();
-  else if (!writing && !mod && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "c") void openContacts();
-  else return;
+  else if (writing || mod || event.altKey || event.shiftKey || !onLetter(event.key.toLowerCase())) return;
   event.preventDefault();
+}
+
+/** Single letters, for who is not writing. */
+function onLetter(key: string): boolean {
+  if (key === "c") void openContacts();
+  else if (key === "r") void openCreateRoom();
+  else if (key === "j") void openJoinRoom();
+  else if (key === "m") return togglePanel();
+  else return false;
+  return true;
+}
+
+function togglePanel(): boolean {
+  const { route } = router;
+  if (route.page !== "chat" || !route.conversation || !chat.conversation(route.conversation)?.room) return false;
+  if (route.panel) router.back(chatPath(route.conversation));
+  else router.go(panelPath(route.conversation));
+  return true;
 }
 
 function isWriting(target: EventTarget | null): boolean {
@@ -31,7 +49,7 @@ function isWriting(target: EventTarget | null): boolean {
 function step(direction: 1 | -1, unreadOnly: boolean): void {
   const { route } = router;
   const current = route.page === "chat" ? route.conversation : null;
-  const list = unreadOnly ? chat.active.filter((item) => item.unread > 0 || item.id === current) : chat.active;
+  const list = unreadOnly ? chat.inOrder.filter((item) => item.unread > 0 || item.id === current) : chat.inOrder;
   if (list.length === 0) return;
   const index = list.findIndex((item) => item.id === current);
   const next = list.at(index < 0 ? (direction > 0 ? 0 : -1) : (index + direction) % list.length);
@@ -40,7 +58,8 @@ function step(direction: 1 | -1, unreadOnly: boolean): void {
 
 function stepBack(writing: boolean): void {
   const { route } = router;
-  if (route.page === "profile") router.go("/chat");
+  if (route.page === "profile" || route.page === "join") router.go("/chat");
+  else if (route.page === "chat" && route.conversation && route.panel) router.back(chatPath(route.conversation));
   else if (writing && document.activeElement instanceof HTMLElement) document.activeElement.blur();
   else if (route.page === "chat" && route.conversation) router.go("/chat");
 }

@@ -9,6 +9,9 @@ import type {
   Profile,
   SessionState,
 } from "@cychat/sdk";
+import { rooms } from "../strings/rooms.ts";
+import { isDirect } from "./kinds.ts";
+import { RoomPeople } from "./room-people.svelte.ts";
 import { Timeline } from "./timeline.svelte.ts";
 import type { AccountId, ConversationId } from "./types.ts";
 
@@ -29,15 +32,23 @@ class ChatState {
   /** The one that is looked at, also where the list has it not: before its first message, or once it is blocked. */
   #opened: ConversationView | null = $state.raw(null);
   readonly #byId = $derived(new Map(this.conversations.map((item) => [item.id, item])));
-  readonly active: readonly ConversationView[] = $derived.by(() => {
-    const known = this.conversations.filter((item) => item.state === "active");
-    return this.#opened?.state === "active" && !this.#byId.has(this.#opened.id) ? [this.#opened, ...known] : known;
+  readonly #shown: readonly ConversationView[] = $derived.by(() => {
+    const known = this.conversations.filter(({ state }) => state === "active" || state === "pending" || state === "former");
+    const opened = this.#opened;
+    return opened?.state === "active" && isDirect(opened) && !this.#byId.has(opened.id) ? [opened, ...known] : known;
   });
   readonly requests: readonly ConversationView[] = $derived(this.conversations.filter((item) => item.state === "request"));
-  /** Muted chats do not count. */
-  readonly unread: number = $derived(this.active.reduce((sum, item) => sum + (item.muted ? 0 : item.unread), 0));
+  readonly archived: readonly ConversationView[] = $derived(this.#shown.filter((item) => item.archived));
+  readonly favourites: readonly ConversationView[] = $derived(this.#shown.filter((item) => item.favourite && !item.archived));
+  readonly others: readonly ConversationView[] = $derived(this.#shown.filter((item) => !item.favourite && !item.archived));
+  /** As they stand in the list, from its top to its end; archived ones stand behind a door of their own. */
+  readonly inOrder: readonly ConversationView[] = $derived([...this.favourites, ...this.others]);
+  /** Muted and archived chats do not count, unless somebody names one there. */
+  readonly unread: number = $derived(this.#shown.reduce((sum, item) => sum + countOf(item), 0));
 
   readonly #timelines = new Map<ConversationId, Timeline>();
+  readonly #people = new Map<ConversationId, RoomPeople>();
+  readonly #roomListeners = new Set<(conversation: ConversationId) => void>();
   readonly #ringListeners = new Set<(conversation: ConversationId, message: MessageView) => void>();
 
   async start(client: ChatClient): Promise<void> {
@@ -68,15 +79,20 @@ class ChatState {
     return view;
   }
 
-  /** A screen shows it: it stays there when it leaves the list. */
+  /** A screen shows it: a direct chat stays there when it leaves the list. */
   stayWith(view: ConversationView): void {
-    this.#opened = view;
+    this.#opened = isDirect(view) ? view : null;
+  }
+
+  /** A room that was just made or joined, ready to be shown before the list has it. */
+  enter(view: ConversationView): void {
+    if (!this.#byId.has(view.id)) this.conversations = [view, ...this.conversations];
   }
 
   /** What is not in the list is in no event: it is read when something changed. */
   async #readOpened(): Promise<void> {
     const opened = this.#opened;
-    if (opened === null || this.#byId.has(opened.id)) return;
+    if (opened === null || !isDirect(opened) || this.#byId.has(opened.id)) return;
     const view = await this.client.openDirect(opened.peer.id).catch(() => null);
     if (view?.id === this.#opened?.id) this.#opened = view;
   }
@@ -92,6 +108,19 @@ class ChatState {
       this.#timelines.delete(oldest);
     }
     return timeline;
+  }
+
+  /** Who is in a room; one object for all screens that show it. */
+  people(id: ConversationId): RoomPeople {
+    const people = this.#people.get(id) ?? new RoomPeople(this.client, id);
+    this.#people.set(id, people);
+    return people;
+  }
+
+  /** Hears of rooms whose members, requests or invites changed. */
+  onRoom(listener: (conversation: ConversationId) => void): () => void {
+    this.#roomListeners.add(listener);
+    return () => this.#roomListeners.delete(listener);
   }
 
   onRing(listener: (conversation: ConversationId, message: MessageView) => void): () => void {
@@ -112,7 +141,7 @@ class ChatState {
         void this.#readOpened();
         break;
       case "conversations":
-        this.conversations = event.conversations;
+        this.#take(event.conversations);
         void this.#readOpened();
         break;
       case "messages":
@@ -121,6 +150,10 @@ class ChatState {
       case "removed":
         this.#timelines.get(event.conversation)?.remove(event.ids);
         break;
+      case "room":
+        this.#people.get(event.conversation)?.changed();
+        for (const listener of this.#roomListeners) listener(event.conversation);
+        break;
       case "ring":
         for (const listener of this.#ringListeners) listener(event.conversation, event.message);
         break;
@@ -128,6 +161,17 @@ class ChatState {
         void this.#resync();
         break;
     }
+  }
+
+  #take(views: readonly ConversationView[]): void {
+    const before = this.#byId;
+    this.conversations = named(views);
+    for (const { id, room } of views) {
+      // Who has just come in, or in again, may read more than what is loaded.
+      const wasOutside = before.get(id)?.room?.standing !== "member";
+      if (room?.standing === "member" && before.has(id) && wasOutside) void this.#timelines.get(id)?.readAgain();
+    }
+    for (const { id, room } of before.values()) if (room && !this.#byId.has(id)) this.#timelines.delete(id);
   }
 
   #setConnection(connection: ConnectionState): void {
@@ -142,6 +186,7 @@ class ChatState {
     const wasReady = this.session?.status === "ready";
     if (before !== now) {
       this.#timelines.clear();
+      this.#people.clear();
       this.contacts = [];
       this.conversations = [];
       this.#opened = null;
@@ -153,7 +198,7 @@ class ChatState {
 
   async #readLists(): Promise<void> {
     const [conversations, contacts] = await Promise.all([this.client.conversations(), this.client.contacts()]);
-    this.conversations = conversations;
+    this.#take(conversations);
     this.contacts = contacts;
     this.listed = true;
   }
@@ -164,8 +209,16 @@ class ChatState {
     await this.#setSession(session);
     if (session.status !== "ready") return;
     await this.#readLists();
+    for (const people of this.#people.values()) people.changed();
     await Promise.all([...this.#timelines.values()].map((timeline) => timeline.readAgain()));
   }
 }
+
+// A room whose keys are on their way has no name yet.
+const named = (views: readonly ConversationView[]) =>
+  views.map((view) => (view.title === "" && view.room ? { ...view, title: rooms.unnamed } : view));
+
+const countOf = ({ muted, archived, mentioned, unread }: ConversationView) =>
+  muted || archived ? Number(mentioned && unread > 0) : unread;
 
 export const chat = new ChatState();

@@ -1,5 +1,8 @@
 // Unread count in the title and on the app's icon; desktop notifications that name who wrote, never what.
+import type { MessageView } from "@cychat/sdk";
 import { notifications as text } from "../strings/chat.ts";
+import { common } from "../strings/common.ts";
+import { rooms } from "../strings/rooms.ts";
 import { chat } from "./chat.svelte.ts";
 import { chatPath, router } from "./router.svelte.ts";
 import type { ConversationId } from "./types.ts";
@@ -25,16 +28,19 @@ class NotificationChoice {
 export const notificationChoice = new NotificationChoice();
 
 export function startNotifications(): void {
-  chat.onRing((conversation) => void notify(conversation));
+  chat.onRing((conversation, message) => void notify(conversation, message));
   holdLockWhileLooking();
 }
 
-async function notify(conversation: ConversationId): Promise<void> {
+async function notify(conversation: ConversationId, message: MessageView): Promise<void> {
   if (!notificationChoice.wanted || (await somebodyLooks())) return;
-  const name = chat.conversation(conversation)?.peer.nickname;
-  if (name === undefined) return;
+  const view = chat.conversation(conversation);
+  if (view === null) return;
+  const name = message.senderName || rooms.somebody;
+  const inRoom = message.mentionsMe ? rooms.notificationMention(name) : rooms.notificationFrom(name);
+  const [title, body] = view.room ? [view.title, inRoom] : [common.product, text.from(view.title)];
   // The tag lets several tabs replace one another's notification instead of stacking them.
-  const notification = new Notification("CyChat", { body: text.from(name), tag: conversation, icon: "/icon-192.png" });
+  const notification = new Notification(title, { body, tag: conversation, icon: "/icon-192.png" });
   notification.onclick = () => {
     window.focus();
     router.go(chatPath(conversation));

@@ -1,8 +1,8 @@
 import { SvelteMap } from "svelte/reactivity";
 import { chat } from "./chat.svelte.ts";
-import type { AccountId } from "./types.ts";
+import type { AccountId, ConversationId } from "./types.ts";
 
-// One blob: address per account and version, fetched when first shown.
+// One blob: address per picture, fetched when first shown.
 const urls = new SvelteMap<string, string | null>();
 const underWay = new Set<string>();
 
@@ -11,15 +11,24 @@ export function pictureUrl(account: AccountId, version: number): string | null {
   return version === 0 ? null : (urls.get(`${account}:${version}`) ?? null);
 }
 
-export async function loadPicture(account: AccountId, version: number): Promise<void> {
-  const key = `${account}:${version}`;
-  if (version === 0 || urls.has(key) || underWay.has(key)) return;
+export const loadPicture = (account: AccountId, version: number) =>
+  version === 0 ? undefined : load(`${account}:${version}`, () => chat.client.picture(account, version));
+
+/** The same of a room's picture; `name` changes with the picture. */
+export const roomPictureUrl = (room: ConversationId, name: string | null) =>
+  name === null ? null : (urls.get(`${room}:${name}`) ?? null);
+
+export const loadRoomPicture = (room: ConversationId, name: string | null) =>
+  name === null ? undefined : load(`${room}:${name}`, () => chat.client.roomPicture(room));
+
+async function load(key: string, read: () => Promise<{ bytes: Uint8Array<ArrayBuffer>; type: string } | null>): Promise<void> {
+  if (urls.has(key) || underWay.has(key)) return;
   underWay.add(key);
   try {
-    const picture = await chat.client.picture(account, version);
+    const picture = await read();
     urls.set(key, picture && URL.createObjectURL(new Blob([picture.bytes], { type: picture.type })));
   } catch {
-    // Initials do as well; the next screen that shows this person tries again.
+    // Initials do as well; the next screen that shows this picture tries again.
   } finally {
     underWay.delete(key);
   }

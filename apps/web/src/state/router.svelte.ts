@@ -1,22 +1,27 @@
 import type { ConversationId } from "./types.ts";
 
 export type Route =
-  | { readonly page: "login" | "register" | "profile" }
-  | { readonly page: "chat"; readonly conversation: ConversationId | null };
+  | { readonly page: "login" | "register" | "profile" | "join" }
+  /** `panel`: who is in the room, beside it or over it. */
+  | { readonly page: "chat"; readonly conversation: ConversationId | null; readonly panel: boolean };
 
 export const chatPath = (conversation: ConversationId) => `/chat/${conversation}`;
+export const panelPath = (conversation: ConversationId) => `/chat/${conversation}/members`;
+
+const pages = ["login", "register", "profile", "join"] as const;
 
 function parse(path: string): Route | null {
-  const [, first, second, third] = path.replace(/\/+$/, "").split("/");
-  if (third !== undefined) return null;
-  if ((first === "login" || first === "register" || first === "profile") && second === undefined) return { page: first };
-  if (first === "chat") return { page: "chat", conversation: (second as ConversationId | undefined) ?? null };
-  return null;
+  const [, first, second, third, fourth] = path.replace(/\/+$/, "").split("/");
+  if (fourth !== undefined || (third !== undefined && third !== "members")) return null;
+  const page = second === undefined ? pages.find((name) => name === first) : undefined;
+  if (page) return { page };
+  if (first !== "chat") return null;
+  return { page: "chat", conversation: (second as ConversationId | undefined) ?? null, panel: third !== undefined };
 }
 
 class Router {
   path = $state(location.pathname);
-  readonly route: Route = $derived(parse(this.path) ?? { page: "chat", conversation: null });
+  readonly route: Route = $derived(parse(this.path) ?? { page: "chat", conversation: null, panel: false });
 
   constructor() {
     addEventListener("popstate", () => {

@@ -1,11 +1,13 @@
 // The messages of one conversation that this tab has loaded: in order, without doubles, with what was just typed.
-import type { ChatClient, MessageView } from "@cychat/sdk";
+import type { ChatClient, MessageView, Profile, RoomPersonView } from "@cychat/sdk";
 import { newMessageId } from "./message-id.ts";
-import type { AccountId, ConversationId, MessageId } from "./types.ts";
+import type { ConversationId, MessageId } from "./types.ts";
 
 const firstPage = 80;
 const page = 100;
 const largestPage = 200;
+/** How far back a message that somebody wants to see is looked for. */
+const searchedPages = 50;
 
 /** Where the reader left off, for coming back to the conversation. */
 export interface ReadingPosition {
@@ -25,6 +27,7 @@ export class Timeline {
   failed = $state(false);
   reachedStart = $state(false);
   position: ReadingPosition | null = null;
+  #underWay: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly client: ChatClient,
@@ -33,22 +36,38 @@ export class Timeline {
 
   async open(unread: number): Promise<void> {
     if (this.loaded || this.loading) return;
-    await this.#load({ limit: Math.min(largestPage, Math.max(firstPage, unread + 30)) });
+    await this.#start({ limit: Math.min(largestPage, Math.max(firstPage, unread + 30)) });
   }
 
   async loadOlder(): Promise<void> {
+    if (this.loading) return this.#underWay;
     const oldest = this.messages[0];
-    if (!this.loaded || this.loading || this.reachedStart || !oldest) return;
-    await this.#load({ before: oldest.id, limit: page });
+    if (!this.loaded || this.reachedStart || !oldest) return;
+    await this.#start({ before: oldest.id, limit: page });
   }
 
   async readAgain(): Promise<void> {
     if (!this.loaded || this.loading) return;
     this.loaded = false;
-    await this.#load({ limit: Math.min(largestPage, Math.max(firstPage, this.messages.length)) }, true);
+    await this.#start({ limit: Math.min(largestPage, Math.max(firstPage, this.messages.length)) }, true);
   }
 
-  async #load(input: { before?: MessageId; limit: number }, replace = false): Promise<void> {
+  /** Loads older messages until this one is among them; `false` where it is not to be had. */
+  async loadUntil(id: MessageId): Promise<boolean> {
+    for (let pages = 0; pages <= searchedPages; pages++) {
+      if (this.messages.some((message) => message.id === id)) return true;
+      if (this.reachedStart || this.failed) return false;
+      await this.loadOlder();
+    }
+    return false;
+  }
+
+  #start(input: { before?: MessageId; limit: number }, replace = false): Promise<void> {
+    this.#underWay = this.#load(input, replace);
+    return this.#underWay;
+  }
+
+  async #load(input: { before?: MessageId; limit: number }, replace: boolean): Promise<void> {
     this.loading = true;
     this.failed = false;
     try {
@@ -91,16 +110,24 @@ export class Timeline {
   }
 
   /** Shows the text at once, before the outbox has it; throws where the outbox refused it. */
-  async send(text: string, me: AccountId): Promise<void> {
+  async send(text: string, me: Profile, mentions: Mentions = []): Promise<void> {
     const id = newMessageId();
     const message: MessageView = {
       id,
       conversation: this.conversation,
       seq: null,
-      sender: me,
+      sender: me.id,
+      senderName: me.nickname,
+      senderPictureVersion: me.pictureVersion,
       mine: true,
       kind: "text",
       text,
+      edited: false,
+      deletedBy: null,
+      mentions,
+      mentionsMe: false,
+      system: [],
+      readBy: null,
       sentAtMs: Date.now(),
       atMs: null,
       state: "sending",
@@ -108,13 +135,30 @@ export class Timeline {
     };
     this.messages = [...this.messages, message];
     try {
-      await this.client.sendText(this.conversation, text, { id });
+      await this.client.sendText(this.conversation, text, { id, ...named(mentions) });
     } catch (error) {
       this.remove([id]);
       throw error;
     }
   }
+
+  /** Shows the new text at once; throws, with the old one back in its place, where it was refused. */
+  async edit(message: MessageView, text: string, mentions: Mentions = []): Promise<void> {
+    this.apply([{ ...message, text, mentions, edited: true }]);
+    try {
+      await this.client.editText(this.conversation, message.id, text, named(mentions));
+    } catch (error) {
+      this.apply([message]);
+      throw error;
+    }
+  }
 }
+
+/** Whom a text names. */
+export type Mentions = readonly (RoomPersonView | "all")[];
+
+const named = (mentions: Mentions) =>
+  mentions.length > 0 ? { mentions: mentions.map((who) => (who === "all" ? who : who.id)) } : {};
 
 function ordered(messages: readonly MessageView[]): readonly MessageView[] {
   for (let index = 1; index < messages.length; index++) {

@@ -13,9 +13,17 @@ function message(atMs: number, changes: Partial<MessageView> = {}): MessageView 
     conversation: "c" as MessageView["conversation"],
     seq: made,
     sender: "anna" as MessageView["sender"],
+    senderName: "Anna",
+    senderPictureVersion: 0,
     mine: false,
     kind: "text",
     text: "",
+    edited: false,
+    deletedBy: null,
+    mentions: [],
+    mentionsMe: false,
+    system: [],
+    readBy: null,
     sentAtMs: atMs,
     atMs,
     state: "sent",
@@ -92,5 +100,42 @@ describe("the unread divider", () => {
     const two = () => [message(at(23, 9), { seq: 1 }), message(at(23, 9, 1), { seq: 2 })];
     expect(dividers(daysOf(two(), 2))).toEqual([false, false]);
     expect(dividers(daysOf(two(), null))).toEqual([false, false]);
+  });
+});
+
+describe("what happened in a room", () => {
+  const anna = { id: "anna" as MessageView["sender"], nickname: "Anna", pictureVersion: 0 };
+  const system = (atMs: number, kind: "left" | "settings" = "left") =>
+    message(atMs, { kind: "system", system: [{ kind, actor: anna }] });
+
+  test("is one row where it follows each other, which counts all its messages and has the newest number", () => {
+    const before = message(at(23, 9));
+    const [one, two] = [system(at(23, 9, 1)), system(at(23, 9, 2), "settings")];
+    const rows = daysOf([before, one, two, message(at(23, 9, 3))], null).flatMap((day) => day.rows);
+    expect(rows.map(({ span }) => span)).toEqual([1, 2, 1]);
+    expect(rows[1]?.message.id).toBe(one.id);
+    expect(rows[1]?.seq).toBe(two.seq);
+    expect(rows[1]?.system.map(({ kind }) => kind)).toEqual(["left", "settings"]);
+  });
+
+  test("ends a run, and stands apart on another day", () => {
+    const days = daysOf(
+      [message(at(22, 9)), system(at(22, 9, 1)), message(at(22, 9, 2)), system(at(22, 23)), system(at(23, 1))],
+      null,
+    );
+    expect(days.map(({ rows }) => rows.map(({ first, last }) => [first, last]))).toEqual([
+      [
+        [true, true],
+        [true, true],
+        [true, true],
+        [true, true],
+      ],
+      [[true, true]],
+    ]);
+  });
+
+  test("is no news: the unread divider stands before the first message after it", () => {
+    const days = daysOf([message(at(23, 9), { seq: 1 }), { ...system(at(23, 10)), seq: 2 }, message(at(23, 11), { seq: 3 })], 1);
+    expect(days.flatMap(({ rows }) => rows).map(({ divider }) => divider)).toEqual([false, false, true]);
   });
 });

@@ -1,9 +1,15 @@
-// Messages as a reader sees them: days, and runs of one sender inside a day.
-import type { MessageView } from "@cychat/sdk";
+// Messages as a reader sees them: days, runs of one sender inside a day, and what happened in a room between them.
+import type { MessageView, SystemLine } from "@cychat/sdk";
 import { dayKey } from "../dates.ts";
 
 export interface Row {
+  /** The first of several where what happened is said together. */
   readonly message: MessageView;
+  /** How many of the given messages stand in this row: 1, or more where what happened is said together. */
+  readonly span: number;
+  /** The newest number in this row. */
+  readonly seq: number | null;
+  readonly system: readonly SystemLine[];
   readonly first: boolean;
   readonly last: boolean;
   /** The unread divider stands before this one. */
@@ -17,6 +23,7 @@ export interface Day {
 
 const runMs = 5 * 60_000;
 const timeOf = (message: MessageView) => message.atMs ?? message.sentAtMs;
+const isSystem = (message: MessageView) => message.kind === "system";
 
 export function daysOf(messages: readonly MessageView[], dividerAfterSeq: number | null): readonly Day[] {
   const days: { key: number; rows: Row[] }[] = [];
@@ -29,13 +36,28 @@ export function daysOf(messages: readonly MessageView[], dividerAfterSeq: number
       day = { key, rows: [] };
       days.push(day);
     }
-    const divider = !dividerDone && !message.mine && message.seq !== null && message.seq > (dividerAfterSeq ?? 0);
+    const lastRow = day.rows.at(-1);
+    if (lastRow && isSystem(message) && isSystem(lastRow.message)) {
+      const { seq, span, system } = lastRow;
+      day.rows[day.rows.length - 1] = {
+        ...lastRow,
+        span: span + 1,
+        seq: message.seq ?? seq,
+        system: [...system, ...message.system],
+      };
+      continue;
+    }
+    const isNew = !message.mine && !isSystem(message) && message.seq !== null && message.seq > (dividerAfterSeq ?? 0);
+    const divider = !dividerDone && isNew;
     if (divider) dividerDone = true;
     const before = day.rows.length > 0 && !divider ? messages[index - 1] : undefined;
     const after = messages[index + 1];
     const afterStartsDay = after !== undefined && dayKey(timeOf(after)) > day.key;
     day.rows.push({
       message,
+      span: 1,
+      seq: message.seq,
+      system: message.system,
       first: !before || !joined(before, message),
       last: !after || afterStartsDay || !joined(message, after),
       divider,
@@ -44,4 +66,5 @@ export function daysOf(messages: readonly MessageView[], dividerAfterSeq: number
   return days;
 }
 
-const joined = (a: MessageView, b: MessageView) => a.sender === b.sender && timeOf(b) - timeOf(a) < runMs;
+const joined = (a: MessageView, b: MessageView) =>
+  a.sender === b.sender && !isSystem(a) && !isSystem(b) && timeOf(b) - timeOf(a) < runMs;

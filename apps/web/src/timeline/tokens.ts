@@ -1,8 +1,15 @@
-// A message's text as blocks and pieces: code between fences, `code`, links. Everything else is shown as it was typed.
+// A message's text as blocks and pieces: code between fences, `code`, links, names with `@`. Everything else is shown as it was typed.
 export type Inline =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "code"; readonly text: string }
-  | { readonly kind: "link"; readonly text: string; readonly href: string };
+  | { readonly kind: "link"; readonly text: string; readonly href: string }
+  | { readonly kind: "mention"; readonly text: string; readonly me: boolean };
+
+/** A name that the text may say with `@`. */
+export interface MentionName {
+  readonly name: string;
+  readonly me: boolean;
+}
 
 export type Block =
   | { readonly kind: "text"; readonly pieces: readonly Inline[] }
@@ -10,15 +17,15 @@ export type Block =
 
 const fence = /^[ \t]*```[ \t]*([\w+#.-]*)[ \t]*$/;
 
-export function blocksOf(text: string): readonly Block[] {
-  if (!text.includes("```")) return [{ kind: "text", pieces: inlineOf(text) }];
+export function blocksOf(text: string, mentions: readonly MentionName[] = []): readonly Block[] {
+  if (!text.includes("```")) return [{ kind: "text", pieces: inlineOf(text, mentions) }];
   const blocks: Block[] = [];
   let plain: string[] = [];
   let code: string[] | null = null;
   let language = "";
   const endPlain = () => {
     const joined = plain.join("\n").replace(/^\n+|\n+$/g, "");
-    if (joined !== "") blocks.push({ kind: "text", pieces: inlineOf(joined) });
+    if (joined !== "") blocks.push({ kind: "text", pieces: inlineOf(joined, mentions) });
     plain = [];
   };
   for (const line of onOwnLines(text).split("\n")) {
@@ -45,11 +52,11 @@ const onOwnLines = (text: string) => text.replace(/```([^`\n]+)```/g, "\n```\n$1
 
 const piece = /`([^`\n]+)`|\bhttps?:\/\/[^\s<>"'`]+/giu;
 
-function inlineOf(text: string): readonly Inline[] {
+function inlineOf(text: string, mentions: readonly MentionName[]): readonly Inline[] {
   const pieces: Inline[] = [];
   let from = 0;
   const addText = (to: number) => {
-    if (to > from) pieces.push({ kind: "text", text: text.slice(from, to) });
+    if (to > from) pieces.push(...withMentions(text.slice(from, to), mentions));
   };
   for (const match of text.matchAll(piece)) {
     const at = match.index;
@@ -67,6 +74,42 @@ function inlineOf(text: string): readonly Inline[] {
     from = at + shown.length;
   }
   addText(text.length);
+  return pieces;
+}
+
+/** `@` and a name of these, where no letter or digit goes on after it; the longest name that fits. */
+export function findMentions<Named extends { readonly name: string }>(
+  text: string,
+  mentions: readonly Named[],
+): readonly { readonly at: number; readonly end: number; readonly who: Named }[] {
+  const found: { at: number; end: number; who: Named }[] = [];
+  if (mentions.length === 0 || !text.includes("@")) return found;
+  const longestFirst = mentions.toSorted((a, b) => b.name.length - a.name.length);
+  let at = text.indexOf("@");
+  while (at >= 0) {
+    const start = at + 1;
+    const startsWord = at === 0 || !letterOrDigit.test(text[at - 1] ?? "");
+    const who = startsWord ? longestFirst.find(({ name }) => name !== "" && says(text, start, name)) : undefined;
+    const end = who ? start + who.name.length : start;
+    if (who) found.push({ at, end, who });
+    at = text.indexOf("@", end);
+  }
+  return found;
+}
+
+const letterOrDigit = /[\p{L}\p{N}_]/u;
+const says = (text: string, at: number, name: string) =>
+  text.slice(at, at + name.length).toLowerCase() === name.toLowerCase() && !letterOrDigit.test(text[at + name.length] ?? "");
+
+function withMentions(text: string, mentions: readonly MentionName[]): readonly Inline[] {
+  const pieces: Inline[] = [];
+  let from = 0;
+  for (const { at, end, who } of findMentions(text, mentions)) {
+    if (at > from) pieces.push({ kind: "text", text: text.slice(from, at) });
+    pieces.push({ kind: "mention", text: text.slice(at, end), me: who.me });
+    from = end;
+  }
+  if (from < text.length) pieces.push({ kind: "text", text: text.slice(from) });
   return pieces;
 }
 

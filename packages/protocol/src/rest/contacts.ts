@@ -29,6 +29,10 @@ export type Contact = v.InferOutput<typeof Contact>;
 export const Person = v.object({ id, nickname, email, picture_version, has_keys });
 export type Person = v.InferOutput<typeof Person>;
 
+/** What members of a room are shown of each other: no address. */
+export const RoomPerson = v.object({ id, nickname, picture_version, has_keys });
+export type RoomPerson = v.InferOutput<typeof RoomPerson>;
+
 export const contactEndpoints = {
   addContact: endpoint({
     method: "POST",
@@ -77,7 +81,8 @@ export const contactEndpoints = {
     method: "POST",
     path: "/requests/{conversation}",
     tag: "contacts",
-    summary: "Accept (adds the contact), ignore or block a message request; the sender is not told",
+    summary:
+      "Accept (adds the contact), ignore or block a message request; the sender is not told. Of a room: stay, or set it aside",
     auth: true,
     params: v.object({ conversation: ConversationId }),
     body: v.strictObject({ action: v.picklist(["accept", "ignore", "block"]) }),

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { AccountId, ConversationId, DeviceId, MessageId } from "../ids.ts";
+import { AccountId, ConversationId, DeviceId, InviteId, MessageId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { SignedJson } from "../structures/signed.ts";
 import { Person } from "./contacts.ts";
@@ -36,8 +36,11 @@ export const RecordEntry = v.object({
   index: Count,
   epoch: PositiveCount,
   record: SignedJson,
-  /** The member list that the record names by hash. */
-  members: bytesText(limits.vaultBytes),
+  /**
+   * The member list that the record names by hash: of every record of a direct chat, and of a room's first one. Later lists
+   * of a room follow from the changes, and this is null.
+   */
+  members: v.nullable(bytesText(limits.vaultBytes)),
 });
 export const Entry = v.variant("kind", [MessageEntry, ErasedEntry, RecordEntry]);
 export type Entry = v.InferOutput<typeof Entry>;
@@ -49,16 +52,37 @@ export type RecordEntry = v.InferOutput<typeof RecordEntry>;
 export const Receipt = v.object({ account: AccountId, delivered_seq: Count, read_seq: Count });
 export type Receipt = v.InferOutput<typeof Receipt>;
 
+/** What the server says of a room beside its entries; clients take members, roles and settings from the records. */
+export const RoomFacts = v.object({
+  /** The name in clear that people join by. */
+  handle: v.nullable(v.string()),
+  member_count: Count,
+  /** Who waits to be let in. */
+  pending_joins: Count,
+  /** The number from which on this account may read. */
+  first_seq: PositiveCount,
+  /** Of a former member: the number of the record that ended the membership, and the last one to be read. */
+  until_seq: v.nullable(PositiveCount),
+});
+export type RoomFacts = v.InferOutput<typeof RoomFacts>;
+
 export const Conversation = v.object({
   id: ConversationId,
   kind: v.picklist(["direct", "room"]),
-  /** `request`: from somebody who is no contact; `ignored` and `blocked` are not listed unless asked for. */
-  state: v.picklist(["active", "request", "ignored", "blocked"]),
+  /**
+   * `request`: from somebody who is no contact; `ignored` and `blocked` are not listed unless asked for. `former`: of a room
+   * that one left or was removed from; what was there before can still be read, until it is forgotten.
+   */
+  state: v.picklist(["active", "request", "ignored", "blocked", "former"]),
+  /** Both sides of a direct chat; empty for rooms. */
   members: v.array(Person),
+  /** Null for direct chats. */
+  room: v.nullable(RoomFacts),
   last_seq: Count,
   /** Index of the newest record, and the open epoch. */
   record_index: Count,
   epoch: PositiveCount,
+  /** Everybody's in direct chats and small rooms; one's own alone in others. */
   receipts: v.array(Receipt),
   /** Messages of others above this account's `read_seq`. */
   unread: Count,
@@ -70,16 +94,43 @@ export const Conversation = v.object({
 });
 export type Conversation = v.InferOutput<typeof Conversation>;
 
-/** An epoch key sealed to one member account (HPKE). */
+/** An epoch key sealed to one member account, or to a live invite link (HPKE). */
 export const Seal = v.strictObject({
-  recipient: AccountId,
+  recipient: v.union([AccountId, InviteId]),
+  /** Of the account's encryption key; 1 for an invite. */
   generation: PositiveCount,
   encapsulated: bytesText(2048),
   ciphertext: bytesText(128),
 });
 export type Seal = v.InferOutput<typeof Seal>;
 
-const conversationParams = v.object({ id: ConversationId });
+/** The keys of earlier epochs, sealed to a newcomer, to an invite link, or to somebody whose letters were lost. */
+export const HistoryLetter = v.strictObject({
+  recipient: v.union([AccountId, InviteId]),
+  generation: PositiveCount,
+  encapsulated: bytesText(2048),
+  ciphertext: bytesText(limits.historyLetterBytes),
+});
+export type HistoryLetter = v.InferOutput<typeof HistoryLetter>;
+
+/** A history letter as it is kept; the record that it names is part of what it is sealed for. */
+export const StoredLetter = v.object({
+  record_index: Count,
+  generation: PositiveCount,
+  encapsulated: v.string(),
+  ciphertext: v.string(),
+});
+export type StoredLetter = v.InferOutput<typeof StoredLetter>;
+
+export const StoredSeal = v.object({
+  epoch: PositiveCount,
+  generation: PositiveCount,
+  encapsulated: v.string(),
+  ciphertext: v.string(),
+});
+export type StoredSeal = v.InferOutput<typeof StoredSeal>;
+
+export const conversationParams = v.object({ id: ConversationId });
 
 /** The seed's message, `content` being an envelope in base64url. */
 export const SeedMessage = v.object({
@@ -118,6 +169,8 @@ export const conversationEndpoints = {
       "envelope-mismatch",
       "device-unknown",
       "epoch-closed",
+      "rotation-due",
+      "not-allowed",
       "message-id-reused",
       "not-found",
       "rate-limited",
@@ -148,7 +201,7 @@ export const conversationEndpoints = {
     auth: true,
     query: v.object({
       changed_since_ms: v.optional(QueryCount),
-      state: v.optional(v.picklist(["active", "request", "ignored", "blocked"])),
+      state: v.optional(v.picklist(["active", "request", "ignored", "blocked", "former"])),
     }),
     /** Hand `as_of_ms` back as the next `changed_since_ms`. */
     response: v.object({ conversations: v.array(Conversation), as_of_ms: TimeMs }),
@@ -201,10 +254,17 @@ export const conversationEndpoints = {
     summary: "Append a record (the first one makes the conversation), with its key sealed to every member",
     auth: true,
     params: conversationParams,
+    maxBodyBytes: limits.recordBodyBytes,
     body: v.strictObject({
       record: SignedJson,
-      members: bytesText(limits.vaultBytes),
-      seals: v.pipe(v.array(Seal), v.maxLength(2000)),
+      /** The member list of a direct chat, and of a room's first record; null for later ones of a room. */
+      members: v.nullable(bytesText(limits.vaultBytes)),
+      /** Of a record that opens an epoch: one for every member, and for every live invite that may read back. */
+      seals: v.pipe(v.array(Seal), v.maxLength(limits.roomMembers + limits.roomInvites)),
+      /** Of a room with shared history: for whoever this record lets in, and for the invite that it makes. */
+      letters: v.optional(v.pipe(v.array(HistoryLetter), v.maxLength(limits.roomMembers)), []),
+      /** Of a record that opens an epoch of a room or changes its profile: the profile under the open epoch's key. */
+      profile: v.optional(v.nullable(bytesText(limits.roomProfileBytes)), null),
     }),
     response: v.object({ seq: PositiveCount, index: Count, at_ms: TimeMs, ...done.entries }),
     status: 201,
@@ -212,6 +272,12 @@ export const conversationEndpoints = {
     refusals: [
       "record-conflict",
       "seal-missing",
+      "not-allowed",
+      "banned",
+      "invite-ended",
+      "room-exists",
+      "room-full",
+      "room-deleted",
       "bad-signature",
       "malformed-structure",
       "device-unknown",
@@ -224,14 +290,10 @@ export const conversationEndpoints = {
     method: "GET",
     path: "/conversations/{id}/seals",
     tag: "conversations",
-    summary: "Epoch keys sealed to you that are not in your keyring yet",
+    summary: "Epoch keys sealed to you that are not in your keyring yet, one by one and as history letters",
     auth: true,
     params: conversationParams,
-    response: v.object({
-      seals: v.array(
-        v.object({ epoch: PositiveCount, generation: PositiveCount, encapsulated: v.string(), ciphertext: v.string() }),
-      ),
-    }),
+    response: v.object({ seals: v.array(StoredSeal), letters: v.array(StoredLetter) }),
     status: 200,
     refusals: ["not-found"],
   }),
@@ -260,6 +322,8 @@ export const conversationEndpoints = {
       /** SHA-256 of the previous ciphertext, zeros for version 1: part of the associated data. */
       prev_hash: v.pipe(bytesText(32), v.length(43)),
       epochs: v.array(PositiveCount),
+      /** Record indices of history letters whose keys are all in it. */
+      letters: v.optional(v.array(Count), []),
     }),
     response: done,
     status: 200,
@@ -269,7 +333,7 @@ export const conversationEndpoints = {
     method: "POST",
     path: "/conversations/{id}/erase",
     tag: "messages",
-    summary: "Erase the ciphertext of messages that you sent: those named, or all",
+    summary: "Erase the ciphertext of messages: those named (in a room, an admin's may be anybody's), or all that you sent",
     auth: true,
     params: conversationParams,
     body: v.union([

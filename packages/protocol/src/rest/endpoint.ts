@@ -18,6 +18,8 @@ export interface EndpointSpec {
   readonly body?: Schema;
   /** `form`: JSON or application/x-www-form-urlencoded; `bytes`: the raw body. Default `json`. */
   readonly bodyType?: "json" | "form" | "bytes";
+  /** Of a JSON body; `limits.bodyBytes` unless given. */
+  readonly maxBodyBytes?: number;
   /** Absent when the answer is raw bytes. */
   readonly response?: Schema;
   /** The status of success. */

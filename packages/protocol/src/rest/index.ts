@@ -2,6 +2,7 @@ import { authEndpoints } from "./auth.ts";
 import { contactEndpoints } from "./contacts.ts";
 import { conversationEndpoints } from "./conversations.ts";
 import { keyEndpoints } from "./keys.ts";
+import { roomEndpoints } from "./rooms.ts";
 import { userEndpoints } from "./user.ts";
 
 /** Every REST endpoint there is, by name. */
@@ -11,6 +12,7 @@ export const endpoints = {
   ...contactEndpoints,
   ...keyEndpoints,
   ...conversationEndpoints,
+  ...roomEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

@@ -31,6 +31,14 @@ export class ArrayReader {
     return typeof value === "string" ? value : this.fail("wants a text here");
   }
 
+  textOrNull(): string | null {
+    if (this.#items[this.#index] === null) {
+      this.#index += 1;
+      return null;
+    }
+    return this.text();
+  }
+
   literal<T extends string | number>(expected: T): T {
     const value = this.#next();
     return value === expected ? expected : this.fail("has another version or label than this software knows");

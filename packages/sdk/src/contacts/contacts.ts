@@ -1,6 +1,6 @@
 // The user's contacts and their presence.
 import { directConversationId } from "@cychat/crypto";
-import { type AccountId, type Contact, endpoints, type PresenceStatus, type ServerFrame } from "@cychat/protocol";
+import { type AccountId, type Contact, endpoints, normalEmail, type PresenceStatus, type ServerFrame } from "@cychat/protocol";
 import type { ContactView, PersonView } from "../client-api.ts";
 import { personView } from "../conversations/views.ts";
 import type { Core } from "../core.ts";
@@ -30,6 +30,11 @@ export class Contacts {
 
   get(account: AccountId): ContactView | undefined {
     return this.#contacts.get(account);
+  }
+
+  withEmail(email: string): ContactView | undefined {
+    const wanted = normalEmail(email);
+    return [...this.#contacts.values()].find((contact) => contact.email === wanted);
   }
 
   presence(account: AccountId): { presence: PresenceStatus; lastSeenMs: number | null } {

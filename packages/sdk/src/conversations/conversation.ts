@@ -1,15 +1,27 @@
 // One conversation: its records and keys, its messages here, and everything that changes them, one after another.
-import type { Entry, MessageEntry, MessageId } from "@cychat/protocol";
-import { type AccountId, endpoints, limits } from "@cychat/protocol";
+import { CryptoError, createSealRequest, readableEpochs } from "@cychat/crypto";
+import {
+  type AccountId,
+  type Entry,
+  endpoints,
+  limits,
+  type MessageEntry,
+  maxRequestedEpochs,
+  signedToJson,
+} from "@cychat/protocol";
 import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Core } from "../core.ts";
 import { HistoryBlocks } from "../messages/history-blocks.ts";
 import { type ErasedPrefix, Intake, type IntakeResult } from "../messages/intake.ts";
 import { Opener } from "../messages/opener.ts";
-import { problemOf } from "../problems.ts";
+import { problem, problemOf } from "../problems.ts";
+import { isLeftByNow } from "../rooms/left-room.ts";
+import { MemberKeys } from "../rooms/member-keys.ts";
+import { ProfileKeeper } from "../rooms/profile-keeper.ts";
+import { isIn, isTruncated, settleRoom } from "../rooms/settle-room.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import type { Write } from "../store/store.ts";
-import { type ConversationRecord, type DeletionRecord, type StoredMessage, tables } from "../store/tables.ts";
+import { type ConversationRecord, type DeletionRecord, type EditRecord, type StoredMessage, tables } from "../store/tables.ts";
 import { KeyringKeeper } from "./keyring-keeper.ts";
 import { RecordChainKeeper } from "./record-chain-keeper.ts";
 
@@ -18,6 +30,14 @@ export interface ConversationHooks {
   settle(messages: readonly StoredMessage[]): { writes: readonly Write[]; commit(): void };
   onMessages(conversation: Conversation, changed: readonly StoredMessage[], added: readonly StoredMessage[]): void;
   onChanged(conversation: Conversation): void;
+  /** Members, roles, settings or requests of a room are others than before. */
+  onRoom(conversation: Conversation): void;
+}
+
+/** How far somebody in a room has got. */
+export interface Progress {
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
 }
 
 /** A device that sees a long conversation for the first time begins with so many of its newest entries. */
@@ -28,9 +48,24 @@ export class Conversation {
   readonly chain: RecordChainKeeper;
   readonly keyring: KeyringKeeper;
   readonly history: HistoryBlocks;
+  readonly memberKeys: MemberKeys;
+  readonly profile: ProfileKeeper;
+  /** The other members of a room, as far as it is known. Not kept. */
+  readonly progress = new Map<AccountId, Progress>();
   readonly #opener: Opener;
   #record: ConversationRecord;
-  #deletions = new Map<MessageId, DeletionRecord>();
+  #deletions = new Map<string, DeletionRecord>();
+  #edits = new Map<string, EditRecord>();
+  /** The records have grown since the room was looked at as a whole. */
+  #hasGrown = false;
+  /** When it was looked at last, the server showed what its records do not say. */
+  #isWrong = false;
+  /** The record of which somebody was told what it makes of the room. */
+  #toldAt: number | null = null;
+  /** Epochs whose keys other members were asked for on this connection. */
+  readonly #askedFor = new Set<number>();
+  readonly #missing = new Set<number>();
+  #isClosed = false;
   #loading: Promise<void> | null = null;
   #incoming: Entry[] = [];
   /** Writes of the record stay in order, each with the newest of everything. */
@@ -42,8 +77,30 @@ export class Conversation {
     readonly hooks: ConversationHooks,
   ) {
     this.#record = record;
-    this.keyring = new KeyringKeeper(core, record.id);
-    this.chain = new RecordChainKeeper(core, record.id, () => this.keyring.pin);
+    this.keyring = new KeyringKeeper(
+      core,
+      record.id,
+      (_chain, epoch) => this.#missing.add(epoch),
+      // The key that a room was without may have come.
+      () => {
+        if (this.#record.room?.isWithoutKeys === true) this.#hasGrown = true;
+      },
+      async () => {
+        if (!this.isRoom) return false;
+        await this.chain.catchUp();
+        return this.chain.state?.room?.isDeleted === true;
+      },
+    );
+    this.chain = new RecordChainKeeper(
+      core,
+      record.id,
+      () => this.keyring.pin,
+      () => {
+        this.#hasGrown = true;
+      },
+    );
+    this.memberKeys = new MemberKeys(core, record.id);
+    this.profile = new ProfileKeeper(core, record.id, this.keyring);
     this.history = new HistoryBlocks(core.store, record.id);
     this.#opener = new Opener(core, this.chain, this.keyring);
   }
@@ -56,27 +113,112 @@ export class Conversation {
     return this.#record;
   }
 
-  get peer(): AccountId {
-    return this.#record.peer.id;
+  /** null for rooms. */
+  get peer(): AccountId | null {
+    return this.#record.peer?.id ?? null;
+  }
+
+  /** The first number that this account may read. */
+  get firstSeq(): number {
+    return this.#record.room?.firstSeq ?? 1;
+  }
+
+  get isRoom(): boolean {
+    return this.#record.room !== null;
+  }
+
+  /** The connection is new: letters may have come, and what was asked for before may have got lost. */
+  reconnected(): void {
+    this.keyring.hint();
+    this.memberKeys.stale();
+    this.#askedFor.clear();
   }
 
   /** Runs a task alone in this conversation, with its keys read in. What it throws is the caller's. */
   run<T>(task: () => Promise<T>): Promise<T> {
     return this.queue.run(async () => {
+      if (this.#isClosed) throw new ClientError("not-found");
       this.#loading ??= this.#load();
       await this.#loading.catch((error: unknown) => {
         this.#loading = null;
         throw error;
       });
-      return task();
+      try {
+        return await task();
+      } finally {
+        if (this.#hasGrown) await this.settleRoom();
+      }
     });
+  }
+
+  /** Makes good what was out of reach when the records grew, or was cut short by a crash; costs nothing where that was not. */
+  async settle(): Promise<void> {
+    const isSettled = this.#loading !== null && !this.#hasGrown && this.#record.room?.settledAt !== null;
+    if (this.isRoom && !isSettled) await this.run(async () => this.#growIfUnsettled());
+  }
+
+  #growIfUnsettled(): void {
+    if (this.#record.room?.settledAt === null && this.chain.state !== null) this.#hasGrown = true;
+  }
+
+  /** After the records have grown. Never rejects. */
+  async settleRoom(): Promise<void> {
+    this.#hasGrown = false;
+    const settling = await settleRoom(this);
+    if (settling === "later") this.#hasGrown = true;
+    this.#isWrong = settling === "wrong";
+    // Who is told looks and sends at once, which settles again: not twice for nothing.
+    const index = this.chain.state?.index ?? null;
+    if (settling !== "later" || index !== this.#toldAt) this.hooks.onRoom(this);
+    this.#toldAt = index;
+  }
+
+  /** Asks the other members for keys that no letter brought, once on a connection. */
+  async #askForMissing(): Promise<void> {
+    const chain = this.chain.state;
+    const { core } = this;
+    const { me } = core;
+    if (chain === null) return;
+    const readable = readableEpochs(chain, me.account);
+    const epochs = [...this.#missing].filter((epoch) => readable.has(epoch) && !this.#askedFor.has(epoch));
+    this.#missing.clear();
+    if (epochs.length === 0) return;
+    const account = await core.accounts.fresh(me.account);
+    const asked = epochs.slice(0, maxRequestedEpochs);
+    const author = { account, device: me.device };
+    const request = await createSealRequest(author, this.id, chain.hash, account.newestGeneration, asked);
+    await core.http.call(endpoints.requestSeals, { params: { id: this.id }, body: { request: signedToJson(request) } });
+    for (const epoch of asked) this.#askedFor.add(epoch);
   }
 
   /** Holds at once, also in the middle of a task; resolves once it is durable. */
   async patch(changes: Partial<ConversationRecord>, writes: readonly Write[] = []): Promise<void> {
     this.#record = { ...this.#record, ...changes };
+    if (this.#isClosed) return;
     this.hooks.onChanged(this);
-    await this.#writes.run(() => this.core.store.write([this.#put(this.#record), ...writes]));
+    await this.#writes.run(async () => {
+      if (!this.#isClosed) await this.core.store.write([this.#put(this.#record), ...writes]);
+    });
+  }
+
+  /** How far everybody else in a room has got; where somebody is not known, nothing is claimed. */
+  async measureProgress(): Promise<void> {
+    const { room, peerReadSeq, peerDeliveredSeq } = this.#record;
+    if (room === null || this.progress.size < room.memberCount - 1 || this.progress.size === 0) return;
+    const all = [...this.progress.values()];
+    const readSeq = Math.min(...all.map((progress) => progress.readSeq));
+    const deliveredSeq = Math.min(...all.map((progress) => progress.deliveredSeq));
+    if (readSeq > peerReadSeq || deliveredSeq > peerDeliveredSeq)
+      await this.patch({
+        peerReadSeq: Math.max(readSeq, peerReadSeq),
+        peerDeliveredSeq: Math.max(deliveredSeq, peerDeliveredSeq),
+      });
+  }
+
+  /** Nothing of it is written any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#writes.run(async () => {});
   }
 
   #put(record: ConversationRecord): Write {
@@ -86,15 +228,32 @@ export class Conversation {
   /** An entry as it comes over the socket. In order it is taken at once; anything missing before it is fetched. */
   receive(entry: Entry): Promise<void> {
     this.#incoming.push(entry);
-    return this.#guarded(() => this.#takeIncoming(), false);
+    return this.#guarded(async () => {
+      await this.#takeIncoming();
+      if (this.#missing.size > 0) await this.#askForMissing();
+    }, false);
   }
 
   /** Reads what is missing up to `lastSeq`: costs in proportion to that. */
   catchUp(lastSeq: number): Promise<void> {
     return this.#guarded(async () => {
+      this.#growIfUnsettled();
+      if (this.#isWrong || isTruncated(this)) this.#hasGrown = true;
       if (lastSeq > this.#record.toSeq) await this.#fill();
       await this.#heal();
+      if (this.#missing.size > 0) await this.#askForMissing();
+      await this.#proveEnd();
     }, true);
+  }
+
+  /** Only a record ends a membership, and whoever it ends is shown it. Throws membership-unproved. */
+  async #proveEnd(): Promise<void> {
+    if (this.#record.state !== "former" || !isIn(this)) return;
+    // The list may have crossed with a change of it.
+    const { state, last_seq: lastSeq } = await this.core.http.call(endpoints.conversation, { params: { id: this.id } });
+    if (state !== "former") return this.patch({ state });
+    if (lastSeq > this.#record.toSeq) await this.#fill();
+    if (isIn(this)) throw new ClientError("membership-unproved");
   }
 
   /** Keys, records or accounts may have come: what could not be read, or read on, is tried again. */
@@ -113,7 +272,7 @@ export class Conversation {
     for (;;) {
       const { fromSeq, created } = this.#record;
       const messages = await this.history.newestBefore(Math.min(seq, this.#record.toSeq + 1), fromSeq, limit, visible);
-      const reachedStart = fromSeq <= 1 || !created;
+      const reachedStart = fromSeq <= this.firstSeq || !created;
       if (messages.length >= limit || reachedStart) return { messages, reachedStart: messages.length < limit };
       try {
         await this.run(() => this.#readOlder(limit, fromSeq));
@@ -135,8 +294,11 @@ export class Conversation {
   async #load(): Promise<void> {
     await this.keyring.load();
     await this.chain.load();
-    for (const { key, value } of await tables.deletions.list(this.core.store, this.id))
-      this.#deletions.set(key as MessageId, value);
+    await this.profile.load();
+    const { room } = this.#record;
+    if (room !== null && this.chain.state !== null && room.settledAt !== this.chain.state.index) this.#hasGrown = true;
+    for (const { key, value } of await tables.deletions.list(this.core.store, this.id)) this.#deletions.set(String(key), value);
+    for (const { key, value } of await tables.edits.list(this.core.store, this.id)) this.#edits.set(String(key), value);
   }
 
   /**
@@ -150,7 +312,9 @@ export class Conversation {
       if (isWhole && before !== null && this.#record.failure === before) await this.patch({ failure: null });
     } catch (error) {
       if (isTransient(error) || hasCode(error, "signed-out", "closed")) throw error;
-      const failure = problemOf(error);
+      const isHidden = this.isRoom && hasCode(error, "not-found");
+      if (isHidden && (await isLeftByNow(this))) return;
+      const failure = isHidden ? problem("membership-unproved") : problemOf(error);
       if (failure.code !== this.#record.failure?.code) await this.patch({ failure });
     }
   }
@@ -162,7 +326,14 @@ export class Conversation {
     const entries = incoming.filter((entry) => entry.seq > this.#record.toSeq).sort((a, b) => a.seq - b.seq);
     if (entries.length === 0) return;
     const inOrder = entries.filter((entry, index) => entry.seq === this.#record.toSeq + 1 + index);
-    if (inOrder.length > 0) await this.#forward(inOrder, entries.at(-1)?.seq ?? 0, "told");
+    try {
+      if (inOrder.length > 0) await this.#forward(inOrder, entries.at(-1)?.seq ?? 0, "told");
+    } catch (error) {
+      if (!(error instanceof CryptoError)) throw error;
+      // Told, and then asked for by number: the server has to say what stands there.
+      await this.patch({ failure: problemOf(error) });
+      return this.#fill();
+    }
     // Something is missing before the rest: all that follows is read again, in order.
     if (inOrder.length < entries.length) await this.#fill();
   }
@@ -176,6 +347,8 @@ export class Conversation {
 
   async #fill(): Promise<void> {
     let prefix: ErasedPrefix = "aged";
+    // Who comes in again may read what was said meanwhile, or not: the record that says so stands behind it.
+    if (this.isRoom && this.chain.state !== null && !isIn(this)) await this.chain.catchUp();
     if (this.#record.toSeq === 0) {
       prefix = await this.#begin();
       if (this.#record.toSeq === this.#record.lastSeq) return;
@@ -209,7 +382,7 @@ export class Conversation {
     if (this.#record.fromSeq !== before) return;
     const limit = String(Math.min(limits.historyPage, Math.max(firstPage, wanted)));
     const { entries } = await this.#entries({ before: String(before), limit });
-    const reachedStart = entries.length === 0 || entries[0]?.seq === 1;
+    const reachedStart = entries.length === 0 || (entries[0]?.seq ?? 0) <= this.firstSeq;
     const result = await this.#intake().backward(entries, reachedStart);
     await this.#commit(result, []);
     await this.recount();
@@ -223,6 +396,7 @@ export class Conversation {
   async #forward(entries: readonly Entry[], lastSeq: number, prefix: ErasedPrefix): Promise<ErasedPrefix> {
     const result = await this.#intake().forward(entries, Math.max(lastSeq, this.#record.lastSeq), prefix);
     await this.#commit({ ...result, record: { ...result.record, created: true } }, result.added);
+    if (result.refusal !== null) throw result.refusal;
     return result.prefix;
   }
 
@@ -242,7 +416,8 @@ export class Conversation {
   #intake(): Intake {
     const { chain, history } = this;
     const serverNowMs = () => this.core.time.now();
-    return new Intake({ opener: this.#opener, chain, history, deletions: this.#deletions, serverNowMs }, this.#record);
+    const known = { deletions: this.#deletions, edits: this.#edits, me: this.core.me.account };
+    return new Intake({ opener: this.#opener, chain, history, ...known, serverNowMs }, this.#record);
   }
 
   /** Everything a page of entries changes is written at once: a crash leaves all of it or nothing. */
@@ -251,7 +426,10 @@ export class Conversation {
     const staged = await this.history.stage(changed);
     const newlyUnread = await this.#newlyUnread(changed);
     const settled = this.hooks.settle(added);
-    const deletions = [...result.deletions].map(([id, deletion]) => tables.deletions.put(this.id, id, deletion));
+    const deletions = [
+      ...[...result.deletions].map(([key, deletion]) => tables.deletions.put(this.id, key, deletion)),
+      ...[...result.edits].map(([key, edit]) => tables.edits.put(this.id, key, edit)),
+    ];
     const { fromSeq, toSeq, lastSeq, created, chains, gaps, unexplained, unreadable, problem } = result.record;
     const read = { fromSeq, toSeq, lastSeq, created, chains, gaps, unexplained, unreadable, problem };
     // Made at the last moment, on top of what was patched in the meantime.
@@ -263,6 +441,10 @@ export class Conversation {
       unread: Math.max(0, this.#record.unread + newlyUnread),
       lastMessage: lastVisible(this.#record.lastMessage, changed),
       changedAtMs: changedAt(this.#record, changed),
+      room: this.#record.room && {
+        ...this.#record.room,
+        mentionSeq: Math.max(this.#record.room.mentionSeq, result.mentionSeq),
+      },
     });
     await this.#writes.run(async () => {
       await this.core.store.write([...staged.writes, ...deletions, ...settled.writes, this.#put(next())]);
@@ -270,7 +452,8 @@ export class Conversation {
     });
     staged.commit();
     settled.commit();
-    for (const [id, deletion] of result.deletions) this.#deletions.set(id, deletion);
+    for (const [key, deletion] of result.deletions) this.#deletions.set(key, deletion);
+    for (const [key, edit] of result.edits) this.#edits.set(key, edit);
     this.hooks.onMessages(this, changed, added);
   }
 
@@ -301,7 +484,7 @@ export class Conversation {
 }
 
 function countsAsUnread(message: StoredMessage): boolean {
-  return message.kind !== "control" && message.kind !== "deleted";
+  return message.kind !== "control" && message.kind !== "deleted" && message.kind !== "system";
 }
 
 function changedAt(record: ConversationRecord, changed: readonly StoredMessage[]): number {
@@ -311,6 +494,8 @@ function changedAt(record: ConversationRecord, changed: readonly StoredMessage[]
 
 function lastVisible(before: StoredMessage | null, changed: readonly StoredMessage[]): StoredMessage | null {
   let last = before;
-  for (const message of changed) if (message.kind !== "control" && message.seq >= (last?.seq ?? 0)) last = message;
+  for (const message of changed) {
+    if (message.kind !== "control" && message.kind !== "system" && message.seq >= (last?.seq ?? 0)) last = message;
+  }
   return last;
 }

@@ -6,34 +6,39 @@ import {
   currentSafeKey,
   emptyKeyring,
   epochReference,
+  eraseEpochs,
   importSafeKey,
   type Keyring,
   type KeyringPlace,
   mergeKeyrings,
+  openHistory,
   openKeyring,
   openSeal,
   type RecordPin,
+  recordHashAt,
   recordPinOf,
+  type SealKeyPair,
   sealKeyring,
   sha256,
   type VaultEncryptionKey,
   verifyEpochKey,
-  withEpochKey,
+  withEpochKeys,
   zeroHash,
 } from "@cychat/crypto";
-import { type ConversationId, endpoints, equalBytes, fromBase64url, toBase64url } from "@cychat/protocol";
+import {
+  type ConversationId,
+  endpoints,
+  equalBytes,
+  fromBase64url,
+  type StoredLetter,
+  type StoredSeal,
+  toBase64url,
+} from "@cychat/protocol";
 import { ClientError, hasCode } from "../client-error.ts";
 import type { Core } from "../core.ts";
 import { type KeyringRecord, tables } from "../store/tables.ts";
 
 const attempts = 8;
-
-interface Letter {
-  readonly epoch: number;
-  readonly generation: number;
-  readonly encapsulated: string;
-  readonly ciphertext: string;
-}
 
 export class KeyringKeeper {
   #keyring: Keyring = emptyKeyring;
@@ -46,6 +51,12 @@ export class KeyringKeeper {
   constructor(
     readonly core: Core,
     readonly conversation: ConversationId,
+    /** No letter brought the key of this epoch, and no other device has it. */
+    readonly onMissing: (chain: ChainState, epoch: number) => void = () => {},
+    /** Holds other keys than before. */
+    readonly onKept: () => void = () => {},
+    /** Whether the records say that the conversation was deleted, keyrings and all; reads them again. */
+    readonly isGone: () => Promise<boolean> = async () => false,
   ) {}
 
   async load(): Promise<void> {
@@ -64,6 +75,11 @@ export class KeyringKeeper {
     return this.#keyring.keys.get(epoch);
   }
 
+  /** All that there are. */
+  get keys(): ReadonlyMap<number, Bytes> {
+    return this.#keyring.keys;
+  }
+
   /** Something may have come: letters, or a keyring that another device wrote. */
   hint(): void {
     this.#missed.clear();
@@ -75,32 +91,53 @@ export class KeyringKeeper {
     if (known !== undefined || this.#missed.has(epoch)) return known;
     await this.collect(chain);
     const found = await this.#checked(chain, epoch);
-    if (found === undefined) this.#missed.add(epoch);
+    if (found === undefined) {
+      this.#missed.add(epoch);
+      if (!this.#keyring.erased.has(epoch)) this.onMissing(chain, epoch);
+    }
     return found;
   }
 
   /** Moves every letter that waits into the safe; reads the safe again when a letter is not there (any more). */
   async collect(chain: ChainState): Promise<void> {
-    const { seals } = await this.core.http.call(endpoints.seals, { params: { id: this.conversation } });
+    const { seals, letters } = await this.core.http.call(endpoints.seals, { params: { id: this.conversation } });
     const opened = new Map<number, Bytes>();
-    for (const letter of seals) {
-      const key = await this.#openLetter(chain, letter);
-      if (key !== undefined) opened.set(letter.epoch, key);
+    for (const seal of seals) {
+      const key = await this.#openSeal(chain, seal);
+      if (key !== undefined) opened.set(seal.epoch, key);
     }
-    if (opened.size > 0) await this.#add(opened, recordPinOf(chain));
+    const read: number[] = [];
+    for (const letter of letters) {
+      const keys = await this.#openLetter(chain, letter);
+      if (keys === undefined) continue;
+      read.push(letter.record_index);
+      for (const [epoch, key] of keys) opened.set(epoch, key);
+    }
+    if (opened.size > 0) await this.#add(opened, recordPinOf(chain), read);
     if (!this.#keyring.keys.has(chain.epoch)) await this.refresh();
   }
 
   /** The key of an epoch that we have opened ourselves. */
   async add(state: ChainState, key: Bytes): Promise<void> {
-    await this.#add(new Map([[state.epoch, key]]), recordPinOf(state));
+    await this.addAll(state, new Map([[state.epoch, key]]));
+  }
+
+  /** Keys that were checked against their records. */
+  async addAll(state: ChainState, keys: ReadonlyMap<number, Bytes>): Promise<void> {
+    await this.#add(keys, recordPinOf(state), []);
+  }
+
+  /** Destroys keys for good: of epochs of which no message is left. */
+  async erase(epochs: readonly number[]): Promise<void> {
+    const held = epochs.filter((epoch) => this.#keyring.keys.has(epoch));
+    if (held.length > 0) await this.#put((keyring) => eraseEpochs(keyring, held), held, []);
   }
 
   /** Reads what another device wrote. Throws rollback, fork. */
   async refresh(): Promise<void> {
     const { keyring } = await this.core.http.call(endpoints.keyring, { params: { id: this.conversation } });
     if (keyring === null) {
-      if (this.#version > 0)
+      if (this.#version > 0 && !(await this.isGone()))
         throw new ClientError("rollback", "The server lost the keys of this conversation that it had before.");
       return;
     }
@@ -116,10 +153,14 @@ export class KeyringKeeper {
     this.#missed.clear();
   }
 
-  async #add(keys: ReadonlyMap<number, Bytes>, pin: RecordPin): Promise<void> {
+  async #add(keys: ReadonlyMap<number, Bytes>, pin: RecordPin, letters: readonly number[]): Promise<void> {
+    await this.#put((keyring) => withEpochKeys(keyring, keys, pin), [...keys.keys()], letters);
+  }
+
+  /** Stores the keyring with a change, made again on what another device wrote where that was faster. */
+  async #put(change: (keyring: Keyring) => Keyring, epochs: readonly number[], letters: readonly number[]): Promise<void> {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      let next = this.#keyring;
-      for (const [epoch, key] of keys) if (!next.erased.has(epoch)) next = withEpochKey(next, epoch, key, pin);
+      const next = change(this.#keyring);
       const place: KeyringPlace = {
         account: this.core.me.account,
         conversation: this.conversation,
@@ -134,7 +175,8 @@ export class KeyringKeeper {
             version: place.version,
             ciphertext: toBase64url(ciphertext),
             prev_hash: toBase64url(place.previousHash),
-            epochs: [...keys.keys()],
+            epochs: [...epochs],
+            letters: [...letters],
           },
         });
       } catch (error) {
@@ -153,6 +195,7 @@ export class KeyringKeeper {
     this.#keyring = keyring;
     this.#version = record.version;
     this.#hash = hash;
+    this.onKept();
   }
 
   /** A key from the safe is compared with its record before it is used, whoever put it there. */
@@ -163,17 +206,24 @@ export class KeyringKeeper {
   }
 
   /** A letter that does not open is left where it is: another member can be asked to write it again. */
-  async #openLetter(chain: ChainState, letter: Letter): Promise<Bytes | undefined> {
+  async #openSeal(chain: ChainState, letter: StoredSeal): Promise<Bytes | undefined> {
     if (!chain.epochs.has(letter.epoch)) return undefined;
-    const seal = {
-      recipient: this.core.me.account,
-      generation: letter.generation,
-      encapsulated: fromBase64url(letter.encapsulated),
-      ciphertext: fromBase64url(letter.ciphertext),
-    };
-    for (const keyPair of await this.#encryptionKeys(letter.generation)) {
+    const seal = { recipient: this.core.me.account, ...sealedOf(letter) };
+    return this.#withKeyPairs(letter.generation, (keyPair) => openSeal(epochReference(chain, letter.epoch), seal, keyPair));
+  }
+
+  async #openLetter(chain: ChainState, letter: StoredLetter): Promise<ReadonlyMap<number, Bytes> | undefined> {
+    const recordHash = recordHashAt(chain, letter.record_index);
+    if (recordHash === undefined) return undefined;
+    const { conversation } = this;
+    const reference = { conversation, recordHash, recipient: this.core.me.account, generation: letter.generation };
+    return this.#withKeyPairs(letter.generation, (keyPair) => openHistory(chain, reference, sealedOf(letter), keyPair));
+  }
+
+  async #withKeyPairs<T>(generation: number, open: (keyPair: SealKeyPair) => Promise<T>): Promise<T | undefined> {
+    for (const keyPair of await this.#encryptionKeys(generation)) {
       try {
-        return await openSeal(epochReference(chain, letter.epoch), seal, keyPair);
+        return await open(keyPair);
       } catch (error) {
         if (!(error instanceof CryptoError)) throw error;
       }
@@ -216,4 +266,8 @@ export class KeyringKeeper {
     if (keyring === undefined) throw new CryptoError("wrong-key");
     return keyring;
   }
+}
+
+function sealedOf({ generation, encapsulated, ciphertext }: Pick<StoredSeal, "generation" | "encapsulated" | "ciphertext">) {
+  return { generation, encapsulated: fromBase64url(encapsulated), ciphertext: fromBase64url(ciphertext) };
 }

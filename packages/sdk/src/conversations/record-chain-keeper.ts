@@ -1,5 +1,14 @@
 // The verified records of one conversation: read in order, checked against what was seen, kept.
-import { type ChainState, type RecordPin, type ResolveAccount, verifyRecord } from "@cychat/crypto";
+import {
+  type ChainState,
+  decodeChainState,
+  encodeChainState,
+  membersOf,
+  type RecordPin,
+  type ResolveAccount,
+  verifyRecord,
+  withRecordSeq,
+} from "@cychat/crypto";
 import {
   type AccountId,
   type ConversationId,
@@ -15,6 +24,8 @@ import { type EpochMark, tables } from "../store/tables.ts";
 
 /** The server gives at most so many at once. */
 const recordPage = 100;
+/** Records that are verified before a page may draw again. */
+const slice = 16;
 
 export class RecordChainKeeper {
   #state: ChainState | null = null;
@@ -25,12 +36,15 @@ export class RecordChainKeeper {
     readonly conversation: ConversationId,
     /** The newest record that the keyring (so: any of our devices) has seen. */
     readonly pin: () => RecordPin | null,
+    /** The chain has grown. */
+    readonly onGrown: () => void = () => {},
   ) {}
 
   async load(): Promise<void> {
     const record = await tables.chains.read(this.core.store, "", this.conversation);
-    if (record === undefined) return;
-    this.#state = record.state;
+    // Kept by an earlier version of this software in another form: read again, and checked against the keyring's pin.
+    if (record?.bytes === undefined) return;
+    this.#state = decodeChainState(record.bytes);
     this.#marks = new Map(record.marks);
   }
 
@@ -78,17 +92,26 @@ export class RecordChainKeeper {
         query: { from: String(Math.max(0, known)) },
       });
       if (records.length === 0 && known >= 0) throw new ClientError("rollback");
-      let next = this.#state;
-      const marks = new Map(this.#marks);
-      for (const entry of records) {
-        next = await this.#verified(next, entry);
-        this.#addMark(marks, entry.epoch, entry.seq, entry.at_ms);
-      }
-      if (next !== this.#state) await this.#keep(next, marks);
-      if (records.length < recordPage || next?.index === known) break;
+      await this.#take(records);
+      if (records.length < recordPage || this.#state?.index === known) break;
     }
     const pin = this.pin();
     if (pin !== null && (this.#state?.index ?? -1) < pin.index) throw new ClientError("rollback");
+  }
+
+  /** Records in order; what was verified before one that is refused is kept. */
+  async #take(records: readonly RecordEntry[]): Promise<void> {
+    let next = this.#state;
+    const marks = new Map(this.#marks);
+    try {
+      for (const [index, entry] of records.entries()) {
+        if (index % slice === slice - 1) await this.core.pause();
+        next = await this.#verified(next, entry);
+        this.#addMark(marks, entry.epoch, entry.seq, entry.at_ms);
+      }
+    } finally {
+      if (next !== this.#state) await this.#keep(next, marks);
+    }
   }
 
   /** Reads the records of an epoch again, which must be those that are known. Throws fork. */
@@ -102,30 +125,30 @@ export class RecordChainKeeper {
     await this.apply(records);
   }
 
-  /** Our own record, which the server has accepted. */
+  /** A chain that was verified elsewhere: our own record, which the server has accepted, or what an invite link opened. */
   async adopt(state: ChainState, seq: number, atMs: number): Promise<void> {
     const marks = new Map(this.#marks);
     this.#addMark(marks, state.epoch, seq, atMs);
-    await this.#keep(state, marks);
+    await this.#keep(withRecordSeq(state, seq), marks);
   }
 
   async #verified(state: ChainState | null, entry: RecordEntry): Promise<ChainState> {
-    const evidence = { record: signedFromJson(entry.record), memberList: fromBase64url(entry.members) };
-    const options = { conversation: this.conversation, pin: this.pin() };
+    const memberList = entry.members === null ? null : fromBase64url(entry.members);
+    const evidence = { record: signedFromJson(entry.record), memberList, seq: entry.seq };
+    const options = { conversation: this.conversation, pin: this.pin(), nowMs: this.core.time.now() };
     try {
       return await verifyRecord(state, evidence, this.resolve, options);
     } catch (error) {
       // Written by a device, or for a key, that is newer than what we know of an account: read the accounts again.
-      if (!hasCode(error, "account-behind", "unknown-device", "rollback", "malformed-structure")) throw error;
-      if (hasCode(error, "malformed-structure")) throw error;
-      await this.#refreshAccounts(decodeRecord(evidence.record.payload).author);
+      if (!hasCode(error, "account-behind", "unknown-device", "rollback", "identity-changed")) throw error;
+      await this.#refreshAccounts(decodeRecord(evidence.record.payload).author, state);
       return verifyRecord(state, evidence, this.resolve, options);
     }
   }
 
-  async #refreshAccounts(author: AccountId): Promise<void> {
-    const members = this.#state?.members.map((member) => member.account) ?? [];
-    await Promise.all([...new Set([author, ...members])].map((account) => this.core.accounts.refresh(account)));
+  async #refreshAccounts(author: AccountId, state: ChainState | null): Promise<void> {
+    const members = state === null || state.kind === "room" ? [] : membersOf(state).map((member) => member.account);
+    await Promise.all([...new Set([author, ...members])].map((account) => this.core.accounts.reread(account)));
   }
 
   #addMark(marks: Map<number, EpochMark>, epoch: number, seq: number, openedAtMs: number): void {
@@ -134,8 +157,9 @@ export class RecordChainKeeper {
 
   async #keep(state: ChainState | null, marks: Map<number, EpochMark>): Promise<void> {
     if (state === null) return;
-    await this.core.store.write([tables.chains.put("", this.conversation, { state, marks })]);
+    await this.core.store.write([tables.chains.put("", this.conversation, { bytes: encodeChainState(state), marks })]);
     this.#state = state;
     this.#marks = marks;
+    this.onGrown();
   }
 }

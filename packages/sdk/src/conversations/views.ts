@@ -1,52 +1,103 @@
 // What a screen sees of a message and of a conversation.
 import type { AccountId } from "@cychat/protocol";
-import type { ConversationView, MessageView, PersonView, Problem } from "../client-api.ts";
-import type { OutboxRecord, StoredMessage } from "../store/tables.ts";
+import type { ConversationView, MessageView, PersonView, Problem, RoomPersonView, SystemLine } from "../client-api.ts";
+import type { OutboxRecord, RoomEvent, StoredMessage } from "../store/tables.ts";
 
 /** A clock that is ahead, or a message that waited longer, is not believed: the server's time is shown then. */
 const plausible = { aheadMs: 5 * 60_000, behindMs: 30 * 24 * 3600_000 } as const;
 
+/** How far the others have got: everybody up to these numbers. */
 export interface ReceiptsOfPeer {
   readonly peerDeliveredSeq: number;
   readonly peerReadSeq: number;
 }
 
-export function viewOfStored(
-  message: StoredMessage,
-  conversation: ConversationView["id"],
-  me: AccountId,
-  receipts: ReceiptsOfPeer,
-  beingDeleted: boolean,
-): MessageView {
+export interface MessageContext {
+  readonly conversation: ConversationView["id"];
+  readonly me: AccountId;
+  readonly receipts: ReceiptsOfPeer;
+  /** Whether a deletion or edit of it is under way. */
+  readonly beingDeleted: boolean;
+  readonly newText: string | null;
+  /** Of a room: how many others have read up to a number; null where that is not known. */
+  readBy(seq: number): number | null;
+  nameOf(account: AccountId): RoomPersonView;
+}
+
+export function viewOfStored(message: StoredMessage, context: MessageContext): MessageView {
+  const { me, receipts, beingDeleted, newText, conversation, nameOf } = context;
   const mine = message.sender === me;
-  const gone = beingDeleted && message.kind !== "control";
+  const gone = beingDeleted && message.kind !== "control" && message.kind !== "system";
+  const sender = nameOf(message.sender);
+  const mentions = gone ? [] : (message.mentions ?? []);
   return {
     id: message.id,
     conversation,
     seq: message.seq,
     sender: message.sender,
+    senderName: sender.nickname,
+    senderPictureVersion: sender.pictureVersion,
     mine,
     kind: gone || message.kind === "control" ? "deleted" : message.kind,
-    text: gone ? "" : message.text,
+    text: gone ? "" : message.kind === "text" ? (newText ?? message.text) : message.text,
+    edited: !gone && message.kind === "text" && (newText !== null || message.editSeq !== undefined),
+    deletedBy: message.deletedBy === undefined ? null : nameOf(message.deletedBy),
+    mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
+    mentionsMe: !mine && (mentions.includes("all") || mentions.includes(me)),
+    system: (message.events ?? []).map((event) => lineOf(event, message.sender, context)),
     sentAtMs: shownTime(message),
     atMs: message.atMs,
     state: mine ? stateOf(message.seq, receipts) : "sent",
+    readBy: mine && message.kind === "text" ? context.readBy(message.seq) : null,
     problem: gone ? null : message.problem,
   };
 }
 
-export function viewOfUnsent(item: OutboxRecord, me: AccountId, sentAtMs: number): MessageView {
+function lineOf(event: RoomEvent, author: AccountId, { nameOf }: MessageContext): SystemLine {
+  const actor = nameOf(author);
+  switch (event.kind) {
+    case "joined":
+      return { kind: event.kind, by: event.by, actor, who: nameOf(event.who) };
+    case "removed":
+    case "banned":
+    case "unbanned":
+      return { kind: event.kind, actor, who: nameOf(event.who) };
+    case "role":
+      return { kind: event.kind, role: event.role, succeeded: event.succeeded, actor, who: nameOf(event.who) };
+    case "history":
+      return { kind: event.kind, history: event.history, actor };
+    default:
+      return { kind: event.kind, actor };
+  }
+}
+
+export function viewOfUnsent(
+  item: OutboxRecord,
+  me: RoomPersonView,
+  sentAtMs: number,
+  nameOf: MessageContext["nameOf"],
+): MessageView {
+  const { content } = item;
+  const mentions = content.kind === "delete" ? [] : (content.mentions ?? []);
   return {
     id: item.id,
     conversation: item.conversation,
     seq: null,
-    sender: me,
+    sender: me.id,
+    senderName: me.nickname,
+    senderPictureVersion: me.pictureVersion,
     mine: true,
     kind: "text",
-    text: item.content.kind === "text" ? item.content.text : "",
+    text: content.kind === "text" ? content.text : "",
+    edited: false,
+    deletedBy: null,
+    mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
+    mentionsMe: false,
+    system: [],
     sentAtMs,
     atMs: null,
     state: item.failed === null ? "sending" : "failed",
+    readBy: null,
     problem: item.failed,
   };
 }

@@ -8,7 +8,7 @@ import {
   pinOf,
   verifyAccountLog,
 } from "@cychat/crypto";
-import { type AccountId, endpoints, equalBytes, type Signed, signedFromJson } from "@cychat/protocol";
+import { type AccountId, endpoints, equalBytes, limits, type Signed, signedFromJson } from "@cychat/protocol";
 import type { Problem } from "../client-api.ts";
 import { ClientError, hasCode } from "../client-error.ts";
 import { problemOf } from "../problems.ts";
@@ -22,15 +22,30 @@ interface AccountDirectoryOptions {
   readonly store: Store;
   readonly vault: VaultKeeper;
   now(): number;
+  /**
+   * Whether somebody's keys are to be kept and pinned. Those of people who are only in a room with us are not: the room's
+   * member list pins their identity, and a thousand of them would fill the vault.
+   */
+  isClose(account: AccountId): boolean;
   /** New keys, a new problem, or one that is gone. */
   onChanged(account: AccountId): void;
+  /** Between slices of long work, so that a page stays alive. */
+  pause(): Promise<void>;
 }
+
+/** Logs of people who are not close, in memory only. */
+const maxLoose = 4000;
+
+/** Logs that are verified before a page may draw again. */
+const logsAtOnce = 16;
 
 /** What a log may be refused for; the keys known so far stay in use then, and no new one is taken. */
 const logProblems = ["identity-changed", "rollback", "fork", "broken-chain", "bad-signature", "malformed-structure"] as const;
 
 export class AccountDirectory {
   readonly #records = new Map<AccountId, AccountRecord>();
+  /** Which of them are in the store. */
+  readonly #stored = new Set<AccountId>();
   readonly #problems = new Map<AccountId, Problem>();
   /** Read again since the connection was made and since the last hint of a change. */
   readonly #fresh = new Set<AccountId>();
@@ -40,7 +55,10 @@ export class AccountDirectory {
   constructor(readonly options: AccountDirectoryOptions) {}
 
   async load(): Promise<void> {
-    for (const { key, value } of await tables.accounts.list(this.options.store)) this.#records.set(key as AccountId, value);
+    for (const { key, value } of await tables.accounts.list(this.options.store)) {
+      this.#records.set(key as AccountId, value);
+      this.#stored.add(key as AccountId);
+    }
   }
 
   problem(account: AccountId): Problem | null {
@@ -79,6 +97,63 @@ export class AccountDirectory {
     return refreshing;
   }
 
+  /**
+   * Reads a log anew that contradicts what signed records say of its account: of people who are not close, what was shown
+   * first is all that was known of them. Of those who are, it stays pinned.
+   */
+  reread(account: AccountId): Promise<AccountState> {
+    if (!this.#stored.has(account)) {
+      this.#records.delete(account);
+      this.#problems.delete(account);
+    }
+    return this.refresh(account);
+  }
+
+  /** As {@link fresh}, read anew where it is not of the identity that signed records name. */
+  async freshAs(account: AccountId, identityHash: Uint8Array | undefined): Promise<AccountState> {
+    const state = await this.fresh(account);
+    const isTheirs = identityHash === undefined || equalBytes(identityHash, state.identityHash);
+    return isTheirs ? state : this.reread(account);
+  }
+
+  /** Makes sure that the logs of these are known, many at a time; what is wrong with one is told when it is used. */
+  prefetch(accounts: readonly AccountId[]): Promise<void> {
+    return this.#readMany([...new Set(accounts)].filter((account) => this.known(account) === undefined));
+  }
+
+  /** The same as of this connection, so that {@link fresh} has them all: asked for one by one, a thousand would take long. */
+  freshen(accounts: readonly AccountId[]): Promise<void> {
+    const isFresh = (account: AccountId) => this.#fresh.has(account) && this.known(account) !== undefined;
+    return this.#readMany([...new Set(accounts)].filter((account) => !isFresh(account)));
+  }
+
+  async #readMany(accounts: readonly AccountId[]): Promise<void> {
+    for (let at = 0; at < accounts.length; at += limits.keysBatch) {
+      const batch = new Set(accounts.slice(at, at + limits.keysBatch));
+      const { accounts: found } = await this.options.http.call(endpoints.accountLogs, { body: { accounts: [...batch] } });
+      for (let first = 0; first < found.length; first += logsAtOnce) {
+        // Together, because WebCrypto verifies on threads of its own.
+        const some = found.slice(first, first + logsAtOnce).filter(({ account }) => batch.has(account));
+        await Promise.all(some.map(({ account, log }) => this.#takeNewer(account, log.map(signedFromJson)).catch(() => {})));
+        await this.options.pause();
+      }
+    }
+  }
+
+  /** Of a log that is known in part, only what is new needs its signatures verified. */
+  #takeNewer(account: AccountId, log: readonly Signed[]): Promise<AccountState> {
+    const known = this.known(account);
+    if (known === undefined || log.length <= known.head.n) return this.take(account, log);
+    return this.#read(account, () => this.#extend(account, known, log));
+  }
+
+  /** Those who have become close since their keys were read are kept from now on. */
+  async keepClose(): Promise<void> {
+    for (const [account, record] of this.#records) {
+      if (!this.#stored.has(account) && this.options.isClose(account)) await this.#store(account, record);
+    }
+  }
+
   /** A whole log that came with something else. */
   take(account: AccountId, log: readonly Signed[]): Promise<AccountState> {
     return this.#read(account, async (known) => {
@@ -113,7 +188,7 @@ export class AccountDirectory {
     }));
     this.#records.delete(account);
     this.#problems.delete(account);
-    await this.#keep(account, state);
+    await this.#store(account, { state, firstSeenMs: this.#now(), verified: false });
     this.#fresh.add(account);
     return state;
   }
@@ -150,12 +225,13 @@ export class AccountDirectory {
   }
 
   async #writePins(): Promise<void> {
+    const kept = () => [...this.#records].filter(([account]) => this.#stored.has(account));
     const lacking = () =>
-      [...this.#records].filter(([account, record]) => isBehind(this.options.vault.contents.pins.get(account), record.state));
+      kept().filter(([account, record]) => isBehind(this.options.vault.contents.pins.get(account), record.state));
     if (lacking().length === 0) return;
     await this.options.vault.update((contents) => {
       const pins = new Map(contents.pins);
-      for (const [account, { state, firstSeenMs }] of this.#records) {
+      for (const [account, { state, firstSeenMs }] of kept()) {
         const pin = pins.get(account);
         if (isBehind(pin, state)) pins.set(account, { firstSeenMs, verified: false, ...pin, ...pinOf(state) });
       }
@@ -186,7 +262,10 @@ export class AccountDirectory {
     if (known === undefined) return verifyAccountLog(account, await this.#entries(account), this.#pin(account));
     const { n } = known.head;
     // From the newest known entry on, not after it: a server that shows less than before gives itself away.
-    const entries = await this.#entries(account, n > 0 ? n - 1 : undefined);
+    return this.#extend(account, known, await this.#entries(account, n > 0 ? n - 1 : undefined));
+  }
+
+  async #extend(account: AccountId, known: AccountState, entries: readonly Signed[]): Promise<AccountState> {
     try {
       if (entries.length === 0) throw new CryptoError("rollback");
       const state = await extendAccountLog(known, entries);
@@ -208,10 +287,28 @@ export class AccountDirectory {
   async #keep(account: AccountId, state: AccountState): Promise<void> {
     const before = this.#records.get(account);
     const record: AccountRecord = { state, firstSeenMs: before?.firstSeenMs ?? this.#now(), verified: before?.verified ?? false };
+    if (this.#stored.has(account) || this.options.vault.contents.pins.has(account) || this.options.isClose(account))
+      return this.#store(account, record);
+    this.#records.delete(account);
+    this.#records.set(account, record);
+    if (this.#records.size - this.#stored.size > maxLoose) this.#forgetOldestLoose();
+  }
+
+  async #store(account: AccountId, record: AccountRecord): Promise<void> {
     await this.options.store.write([tables.accounts.put("", account, record)]);
     this.#records.set(account, record);
+    this.#stored.add(account);
     // In the background: until it is there, the record above is the pin.
     this.pinAll().catch(() => {});
+  }
+
+  #forgetOldestLoose(): void {
+    for (const account of this.#records.keys()) {
+      if (this.#stored.has(account)) continue;
+      this.#records.delete(account);
+      this.#fresh.delete(account);
+      return;
+    }
   }
 
   /** A record of another identity than the vault's pin is void: another of our devices accepted a change. */

@@ -1,7 +1,8 @@
 // Comparing keys with somebody, and going on after they changed.
 import { formatSafetyNumber, safetyCode, safetyNumber } from "@cychat/crypto";
-import type { ConversationId } from "@cychat/protocol";
+import type { AccountId, ConversationId } from "@cychat/protocol";
 import type { SafetyNumber } from "../client-api.ts";
+import { ClientError } from "../client-error.ts";
 import type { Directory } from "../conversations/directory.ts";
 import type { Core } from "../core.ts";
 
@@ -13,7 +14,7 @@ export class Trust {
 
   async safetyNumber(id: ConversationId): Promise<SafetyNumber> {
     const { accounts, me } = this.core;
-    const { peer } = this.directory.get(id);
+    const peer = this.#peer(id);
     const [own, theirs] = await Promise.all([accounts.get(me.account), accounts.get(peer)]);
     const sides = [
       { account: own.account, identityKey: own.identityKey },
@@ -24,12 +25,19 @@ export class Trust {
   }
 
   async setVerified(id: ConversationId, verified: boolean): Promise<void> {
-    await this.core.accounts.setVerified(this.directory.get(id).peer, verified);
+    await this.core.accounts.setVerified(this.#peer(id), verified);
   }
 
   async acceptIdentityChange(id: ConversationId): Promise<void> {
     const conversation = this.directory.get(id);
-    await this.core.accounts.accept(conversation.peer);
+    await this.core.accounts.accept(this.#peer(id));
     await conversation.heal();
+  }
+
+  /** Keys are compared between two people, so in direct chats. */
+  #peer(id: ConversationId): AccountId {
+    const { peer } = this.directory.get(id);
+    if (peer === null) throw new ClientError("not-found");
+    return peer;
   }
 }

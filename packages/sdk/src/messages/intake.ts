@@ -1,36 +1,62 @@
 // Entries of one conversation, as they come from the server, become messages as they are kept: opened, placed in their
 // device's chain, and with deletions applied. Nothing is written here; the caller writes all of it at once.
-import { CryptoError, type MessageTarget } from "@cychat/crypto";
-import { type AccountId, type Entry, type ErasedEntry, equalBytes, type MessageEntry, type MessageId } from "@cychat/protocol";
+import { CryptoError, type MessageTarget, readableEpochs, recordHashAt, sha256 } from "@cychat/crypto";
+import {
+  type AccountId,
+  decodeRecord,
+  type Entry,
+  type ErasedEntry,
+  equalBytes,
+  type MessageEntry,
+  type MessageId,
+  type RecordEntry,
+  signedFromJson,
+} from "@cychat/protocol";
 import type { Problem } from "../client-api.ts";
-import { hasCode } from "../client-error.ts";
+import { ClientError } from "../client-error.ts";
 import type { RecordChainKeeper } from "../conversations/record-chain-keeper.ts";
-import { problem, problemOf } from "../problems.ts";
-import type { ConversationRecord, DeletionRecord, StoredMessage, Unexplained } from "../store/tables.ts";
+import { problem } from "../problems.ts";
+import { eventsOf, withoutUnchangedHistory } from "../rooms/room-events.ts";
+import { isModerator } from "../rooms/room-record.ts";
+import type { ConversationRecord, DeletionRecord, EditRecord, Mention, StoredMessage, Unexplained } from "../store/tables.ts";
 import { DeviceChains, type Verdict } from "./device-chains.ts";
 import type { HistoryBlocks } from "./history-blocks.ts";
 import type { OpenedEntry, Opener } from "./opener.ts";
+import { deletedNow, editedNow, nothing } from "./stored-message.ts";
 
 export interface IntakeResult {
   /** New and changed messages, by seq. */
   readonly messages: ReadonlyMap<number, StoredMessage>;
   /** Those of them that were not stored before, in order. */
   readonly added: readonly StoredMessage[];
-  readonly deletions: ReadonlyMap<MessageId, DeletionRecord>;
+  /** By message and account, see {@link byWhom}. */
+  readonly deletions: ReadonlyMap<string, DeletionRecord>;
+  readonly edits: ReadonlyMap<string, EditRecord>;
+  /** The newest of these messages that names the reader; 0 without one. */
+  readonly mentionSeq: number;
   readonly record: ConversationRecord;
   /** What the server was caught with, that a later reading may find to be in order. */
   readonly failure: Problem | null;
   /** For the next page of the same request. */
   readonly prefix: ErasedPrefix;
+  /** Why the reading ended before the last of the entries: a record that is not what it must be. Null: it did not. */
+  readonly refusal: Error | null;
 }
 
 interface IntakeParts {
   readonly opener: Opener;
   readonly chain: RecordChainKeeper;
   readonly history: HistoryBlocks;
-  readonly deletions: ReadonlyMap<MessageId, DeletionRecord>;
+  readonly deletions: ReadonlyMap<string, DeletionRecord>;
+  readonly edits: ReadonlyMap<string, EditRecord>;
+  readonly me: AccountId;
   serverNowMs(): number;
 }
+
+/** Anybody can claim to delete or change any message; only what the right one says counts, so all are kept apart. */
+const byWhom = (id: MessageId, account: AccountId): string => `${id}/${account}`;
+/** Where the deletion by a moderator lies, whoever of them it was. */
+const byModerator = (id: MessageId): string => `${id}/*`;
 
 /**
  * What erased entries are, that no readable message stands before in what was asked for. A server that keeps messages
@@ -45,16 +71,22 @@ const youngestAgedMs = 24 * 3600 * 1000;
 /** Retried when keys come; more than these stay as they are until they are shown again. */
 const triedAgain = 500;
 
+/** So far a message may stand from where it was shown before, by a server that leaves entries out. */
+const shiftedBy = 200;
+
 export class Intake {
   readonly #messages = new Map<number, StoredMessage>();
   readonly #added: StoredMessage[] = [];
-  readonly #deletions = new Map<MessageId, DeletionRecord>();
+  readonly #deletions = new Map<string, DeletionRecord>();
+  readonly #edits = new Map<string, EditRecord>();
+  #mentionSeq = 0;
   readonly #chains: DeviceChains;
   #unexplained: Unexplained[];
   #prefix: ErasedPrefix = "told";
   readonly #unreadable: Set<number>;
   #problem: Problem | null;
   #failure: Problem | null = null;
+  #refusal: Error | null = null;
 
   constructor(
     readonly parts: IntakeParts,
@@ -70,22 +102,33 @@ export class Intake {
   async forward(entries: readonly Entry[], lastSeq: number, prefix: ErasedPrefix): Promise<IntakeResult> {
     this.#prefix = prefix;
     const complete = this.record.fromSeq <= 1;
+    let { toSeq } = this.record;
     for (const entry of entries) {
-      if (entry.kind === "record") await this.#takeRecords([entry]);
-      else if (entry.kind === "erased") {
+      if (entry.kind === "record") {
+        const before = this.parts.chain.state?.history ?? null;
+        // What follows a refused record is read once the server shows another one in its place.
+        this.#refusal = await this.parts.chain.apply([entry]).then(() => null, refusalIn);
+        if (this.#refusal !== null) break;
+        await this.#tellRecord(entry, before);
+      } else if (entry.kind === "erased") {
         this.#chains.erasedForward(entry.device, entry.sender, entry.id);
         this.#takeErased(entry);
       } else {
         this.#prefix = "told";
         const opened = await this.parts.opener.open(entry);
-        if (opened.opened === null) this.#chains.erasedForward(entry.device, entry.sender, entry.id);
-        const verdict = opened.opened === null ? "next" : this.#chains.forward(opened.opened.link, complete);
-        if (verdict === "replayed") this.#problem ??= problem("replayed");
-        else await this.#take(entry, opened, verdict);
+        await this.#takeForward(entry, opened, complete);
       }
+      toSeq = entry.seq;
     }
-    const toSeq = entries.at(-1)?.seq ?? this.record.toSeq;
     return this.#finish({ ...this.record, toSeq, lastSeq: Math.max(lastSeq, toSeq) });
+  }
+
+  async #takeForward(entry: MessageEntry, opened: OpenedEntry, complete: boolean): Promise<void> {
+    if (opened.opened === null) this.#chains.erasedForward(entry.device, entry.sender, entry.id);
+    if (this.#isFromAnotherTime(entry, opened)) return;
+    const verdict = opened.opened === null ? "next" : this.#chains.forward(opened.opened.link, complete);
+    if (verdict === "replayed") this.#problem ??= problem("replayed");
+    else await this.#take(entry, opened, verdict);
   }
 
   /** Entries that end right before `fromSeq`, ascending. `reachedStart`: there is nothing before them. */
@@ -93,12 +136,19 @@ export class Intake {
     this.#prefix = "open";
     const opened = new Map<number, OpenedEntry>();
     for (const entry of entries) {
-      if (entry.kind === "record") await this.#takeRecords([entry]);
+      if (entry.kind === "record") await this.parts.chain.apply([entry]);
       else if (entry.kind === "message") opened.set(entry.seq, await this.parts.opener.open(entry));
     }
     for (const entry of entries.toReversed()) {
-      if (entry.kind === "record") continue;
+      if (entry.kind === "record") {
+        await this.#tellRecord(entry, null);
+        continue;
+      }
       const message = opened.get(entry.seq);
+      if (entry.kind === "message" && message !== undefined && this.#isFromAnotherTime(entry, message)) {
+        this.#chains.erasedBackward(entry.device, entry.sender, entry.id);
+        continue;
+      }
       if (message?.opened == null) this.#chains.erasedBackward(entry.device, entry.sender, entry.id);
       if (entry.kind === "erased") this.#takeErased(entry);
       else if (message !== undefined) {
@@ -110,15 +160,18 @@ export class Intake {
     // What stands behind a message that is still there was not erased for its age.
     const oldest = entries.find((entry) => entry.kind === "message")?.seq ?? Number.POSITIVE_INFINITY;
     this.#unexplained = this.#unexplained.map((erased) => ({ ...erased, certain: erased.certain || erased.seq > oldest }));
-    if (reachedStart) this.#chains.reachedStart();
+    // What was said before one came in has no beginning here.
+    const firstSeq = this.record.room?.firstSeq ?? 1;
+    if (reachedStart && firstSeq <= 1) this.#chains.reachedStart();
     this.#added.reverse();
-    return this.#finish({ ...this.record, fromSeq: reachedStart ? 1 : (entries[0]?.seq ?? this.record.fromSeq) });
+    return this.#finish({ ...this.record, fromSeq: reachedStart ? firstSeq : (entries[0]?.seq ?? this.record.fromSeq) });
   }
 
   /** Tries unreadable messages again, ascending; those that open now take their place in silence. */
   async heal(entries: readonly MessageEntry[]): Promise<IntakeResult> {
     for (const entry of entries) {
       const opened = await this.parts.opener.open(entry);
+      if (this.#isFromAnotherTime(entry, opened) || (opened.opened !== null && (await this.#isElsewhere(entry)))) continue;
       if (opened.opened !== null) this.#chains.forward(opened.opened.link, false);
       const isSame = opened.opened === null && opened.mayHeal && !opened.isContradicted;
       if (!isSame) await this.#take(entry, opened, "next");
@@ -127,38 +180,58 @@ export class Intake {
     return this.#finish(this.record);
   }
 
-  async #takeRecords(entries: readonly Extract<Entry, { kind: "record" }>[]): Promise<void> {
-    try {
-      await this.parts.chain.apply(entries);
-    } catch (error) {
-      // What a record is refused for is told, and the record is passed over. Anything else (the network, a member whose
-      // key must be looked at first) stops the reading here, to be tried again.
-      const isRefused = error instanceof CryptoError && error.code !== "identity-changed";
-      if (!isRefused && !hasCode(error, "fork")) throw error;
-      this.#problem = problemOf(error);
-    }
+  /** A message of a span that this account was not in, and may not read: it is passed over in silence. */
+  #isFromAnotherTime(entry: MessageEntry, { opened, isForOthers }: OpenedEntry): boolean {
+    if (opened !== null || !isForOthers) return false;
+    this.#unreadable.delete(entry.seq);
+    this.#explain(entry.id, entry.sender);
+    const { seq, at_ms: atMs, id, sender, device } = entry;
+    this.#add({ seq, atMs, id, sender, device, kind: "control", ...nothing });
+    return true;
+  }
+
+  /** It could not be read where a server put it that left something out before; by now it was read in its true place. */
+  async #isElsewhere({ seq, id, at_ms: atMs, sender, device }: MessageEntry): Promise<boolean> {
+    const { toSeq } = this.record;
+    const to = Math.min(toSeq, seq + shiftedBy);
+    const [other] = await this.parts.history.newestBefore(to + 1, seq + 1, 1, (message) => message.id === id);
+    if (other === undefined) return false;
+    this.#unreadable.delete(seq);
+    this.#add({ seq, atMs, id, sender, device, kind: "control", ...nothing });
+    return true;
+  }
+
+  /** What a record of a room did stands in the timeline, if it is the one that the chain has. */
+  async #tellRecord(entry: RecordEntry, historyBefore: "shared" | "joined" | null): Promise<void> {
+    const chain = this.parts.chain.state;
+    if (this.record.room === null || chain === null) return;
+    const { payload } = signedFromJson(entry.record);
+    const known = recordHashAt(chain, entry.index);
+    if (known === undefined || !equalBytes(known, await sha256(payload))) return;
+    const record = decodeRecord(payload);
+    const events = withoutUnchangedHistory(eventsOf(record, chain), historyBefore ?? record.history);
+    if (events.length === 0) return;
+    const { seq, at_ms: atMs } = entry;
+    // A name for the screen only; no message can have it.
+    const id = `record-${entry.index}` as MessageId;
+    this.#add({ seq, atMs, id, sender: record.author, device: record.device, kind: "system", events, ...nothing });
+  }
+
+  /** It is told itself, or is no concern of this reader, so it is not also missing before the next one. */
+  #explain(id: MessageId, sender: AccountId): void {
+    if (!this.#isDeleted(id, sender)) this.#deletions.set(byWhom(id, sender), { by: sender, envelopeHash: null });
   }
 
   #takeErased(entry: ErasedEntry): void {
     const { seq, id, sender } = entry;
     const isOld = this.parts.serverNowMs() - entry.at_ms >= youngestAgedMs;
     if (!this.#isDeleted(id, sender)) {
-      if (this.#prefix === "aged" && isOld) this.#deletions.set(id, { by: sender, envelopeHash: null });
+      if (this.#prefix === "aged" && isOld) this.#deletions.set(byWhom(id, sender), { by: sender, envelopeHash: null });
       else this.#unexplained.push({ seq, id, sender, certain: this.#prefix !== "open" });
     }
-    this.#add({
-      seq,
-      id,
-      sender,
-      atMs: entry.at_ms,
-      device: entry.device,
-      kind: "deleted",
-      text: "",
-      sentAtMs: null,
-      envelopeHash: null,
-      problem: null,
-      envelope: null,
-    });
+    const erased: StoredMessage = { seq, id, sender, atMs: entry.at_ms, device: entry.device, kind: "deleted", ...nothing };
+    const deletion = this.#deletionOf(id, sender, null);
+    this.#add(deletion === undefined ? erased : deletedNow(erased, deletion));
   }
 
   async #take(entry: MessageEntry, result: OpenedEntry, verdict: Verdict): Promise<void> {
@@ -170,9 +243,8 @@ export class Intake {
       if (wrong?.code === "fork") this.#problem ??= wrong;
       if (mayHeal) this.#unreadable.add(entry.seq);
       else this.#unreadable.delete(entry.seq);
-      const kind = this.#isDeletedAs(entry.id, entry.sender, envelopeHash) ? "deleted" : "unreadable";
-      // It is told itself, so it is not also missing before the next one.
-      if (!this.#isDeleted(entry.id, entry.sender)) this.#deletions.set(entry.id, { by: entry.sender, envelopeHash: null });
+      const kind = this.#deletionOf(entry.id, entry.sender, envelopeHash) !== undefined ? "deleted" : "unreadable";
+      this.#explain(entry.id, entry.sender);
       this.#add({
         ...place,
         kind,
@@ -189,24 +261,73 @@ export class Intake {
     const message: StoredMessage = { ...place, kind: "control", text: "", sentAtMs, problem: noted, envelope: null };
     if (content.kind === "delete") {
       this.#add(message);
-      for (const target of content.targets) await this.#delete(target, entry.sender);
-    } else if (this.#isDeletedAs(entry.id, entry.sender, envelopeHash)) this.#add({ ...message, kind: "deleted", problem: null });
-    else if (content.kind === "text") this.#add({ ...message, kind: "text", text: content.text });
-    else this.#add({ ...message, kind: "unknown" });
+      for (const target of content.targets)
+        await this.#delete(target, entry.sender, isModerator(opened.role) && this.#isRoom, entry.seq);
+      return;
+    }
+    if (content.kind === "edit") {
+      this.#add(message);
+      const mentions = this.#counted(content.mentions, opened.role);
+      return this.#edit(content.target, { by: entry.sender, text: content.text, mentions, seq: entry.seq });
+    }
+    const deletion = this.#deletionOf(entry.id, entry.sender, envelopeHash);
+    if (deletion !== undefined) return this.#add(deletedNow(message, deletion));
+    if (content.kind !== "text") return this.#add({ ...message, kind: "unknown" });
+    const mentions = this.#counted(content.mentions, opened.role);
+    const text: StoredMessage = { ...message, kind: "text", text: content.text, ...(mentions.length === 0 ? {} : { mentions }) };
+    if (mentions.includes("all") || mentions.includes(this.parts.me)) {
+      if (entry.sender !== this.parts.me) this.#mentionSeq = Math.max(this.#mentionSeq, entry.seq);
+    }
+    const edit = this.#edits.get(byWhom(entry.id, entry.sender)) ?? this.parts.edits.get(byWhom(entry.id, entry.sender));
+    this.#add(edit === undefined ? text : editedNow(text, edit));
   }
 
-  /** One deletes what one's own account wrote, and exactly the envelope that one names. */
-  async #delete(target: MessageTarget, by: AccountId): Promise<void> {
-    const { messageId, envelopeHash } = target;
-    this.#deletions.set(messageId, { by, envelopeHash });
+  get #isRoom(): boolean {
+    return this.record.room !== null;
+  }
+
+  /** Only rooms know mentions, and only moderators call everybody. */
+  #counted(mentions: readonly Mention[], role: Parameters<typeof isModerator>[0]): readonly Mention[] {
+    if (!this.#isRoom) return [];
+    return mentions.filter((mention) => mention !== "all" || isModerator(role));
+  }
+
+  async #known(id: MessageId): Promise<StoredMessage | undefined> {
     const { fromSeq, toSeq } = this.record;
-    const known =
-      [...this.#messages.values()].find((message) => message.id === messageId) ??
-      (toSeq >= fromSeq ? await this.parts.history.find(messageId, fromSeq, toSeq) : undefined);
-    if (known === undefined || known.sender !== by || known.kind === "control" || known.envelopeHash === null) return;
-    if (!equalBytes(known.envelopeHash, envelopeHash)) return;
-    this.#messages.set(known.seq, { ...known, kind: "deleted", text: "", problem: null, envelope: null });
+    return (
+      [...this.#messages.values()].find((message) => message.id === id) ??
+      (toSeq >= fromSeq ? await this.parts.history.find(id, fromSeq, toSeq) : undefined)
+    );
+  }
+
+  /** One deletes what one's own account wrote, a moderator whatever there is; and exactly the envelope that one names. */
+  async #delete(target: MessageTarget, by: AccountId, isModerated: boolean, seq: number): Promise<void> {
+    const { messageId, envelopeHash } = target;
+    const deletion: DeletionRecord = { by, envelopeHash, seq, ...(isModerated ? { isModerated } : {}) };
+    this.#deletions.set(byWhom(messageId, by), deletion);
+    // Of several moderators the first one counts, in whatever order their messages are read.
+    const moderated = this.#deletion(byModerator(messageId));
+    if (isModerated && (moderated?.seq === undefined || seq < moderated.seq))
+      this.#deletions.set(byModerator(messageId), deletion);
+    const known = await this.#known(messageId);
+    if (known === undefined || known.kind === "control" || known.kind === "system") return;
+    if (known.envelopeHash === null && known.kind !== "deleted") return;
+    const counted = this.#deletionOf(messageId, known.sender, known.envelopeHash);
+    if (counted === undefined) return;
+    this.#messages.set(known.seq, deletedNow(known, counted));
     this.#unreadable.delete(known.seq);
+  }
+
+  /** One changes what one's own account wrote, and exactly the envelope that one names; the newest change counts. */
+  async #edit(target: MessageTarget, edit: Omit<EditRecord, "envelopeHash">): Promise<void> {
+    const { messageId, envelopeHash } = target;
+    const key = byWhom(messageId, edit.by);
+    const before = this.#edits.get(key) ?? this.parts.edits.get(key);
+    if (before !== undefined && before.seq >= edit.seq) return;
+    const kept: EditRecord = { ...edit, envelopeHash };
+    this.#edits.set(key, kept);
+    const known = await this.#known(messageId);
+    if (known?.kind === "text" && known.sender === edit.by) this.#messages.set(known.seq, editedNow(known, kept));
   }
 
   async #finish(record: ConversationRecord): Promise<IntakeResult> {
@@ -218,14 +339,17 @@ export class Intake {
     for (const erased of this.#unexplained) {
       const explained = this.#isDeleted(erased.id, erased.sender);
       if (!explained) unexplained.push(erased);
-      if (explained || (upToDate && erased.certain))
+      if (explained || (upToDate && erased.certain && this.#mayReadSince(erased.seq)))
         await this.#note(erased.seq, explained ? null : problem("unexplained-erasure"));
     }
     return {
       messages: this.#messages,
       added: this.#added.map((message) => this.#messages.get(message.seq) ?? message),
       deletions: this.#deletions,
+      edits: this.#edits,
+      mentionSeq: this.#mentionSeq,
       prefix: this.#prefix,
+      refusal: this.#refusal,
       failure: this.#failure,
       record: {
         ...record,
@@ -236,6 +360,15 @@ export class Intake {
         problem: this.#problem,
       },
     };
+  }
+
+  /** Only who may read everything that was said since then would know of a deletion. */
+  #mayReadSince(seq: number): boolean {
+    const { chain, me } = this.parts;
+    if (chain.state === null || chain.state.kind === "direct") return true;
+    const readable = readableEpochs(chain.state, me);
+    const isOver = (epoch: number) => (chain.closedAtSeq(epoch) ?? Number.POSITIVE_INFINITY) < seq;
+    return [...chain.state.epochs.keys()].every((epoch) => readable.has(epoch) || isOver(epoch));
   }
 
   /** What is missing before a message is told on that message, unless something worse is told there already. */
@@ -251,16 +384,24 @@ export class Intake {
     this.#added.push(message);
   }
 
-  #deletion(id: MessageId): DeletionRecord | undefined {
-    return this.#deletions.get(id) ?? this.parts.deletions.get(id);
+  #deletion(key: string): DeletionRecord | undefined {
+    return this.#deletions.get(key) ?? this.parts.deletions.get(key);
   }
 
-  #isDeleted(id: MessageId, by: AccountId): boolean {
-    return this.#deletion(id)?.by === by;
+  #isDeleted(id: MessageId, sender: AccountId): boolean {
+    return (this.#deletion(byWhom(id, sender)) ?? this.#deletion(byModerator(id))) !== undefined;
   }
 
-  #isDeletedAs(id: MessageId, by: AccountId, envelopeHash: Uint8Array): boolean {
-    const deletion = this.#deletion(id);
-    return deletion?.by === by && deletion.envelopeHash !== null && equalBytes(deletion.envelopeHash, envelopeHash);
+  /** The deletion that names exactly this envelope (null: it is gone), by its sender or, without that, by a moderator. */
+  #deletionOf(id: MessageId, sender: AccountId, envelopeHash: Uint8Array | null): DeletionRecord | undefined {
+    return [this.#deletion(byWhom(id, sender)), this.#deletion(byModerator(id))].find(
+      (deletion) => deletion?.envelopeHash != null && (envelopeHash === null || equalBytes(deletion.envelopeHash, envelopeHash)),
+    );
   }
+}
+
+/** What a record is refused for. Throws what is no fault of the record, like the network. */
+function refusalIn(error: unknown): Error {
+  if (error instanceof CryptoError || (error instanceof ClientError && error.code === "rollback")) return error;
+  throw error;
 }

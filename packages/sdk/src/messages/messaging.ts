@@ -8,7 +8,8 @@ import type { Directory } from "../conversations/directory.ts";
 import type { Core } from "../core.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Sender } from "../outbox/sender.ts";
-import type { StoredMessage } from "../store/tables.ts";
+import { isModerator, rightsOf } from "../rooms/room-record.ts";
+import type { Mention, OutboxContent, StoredMessage } from "../store/tables.ts";
 
 interface MessagingParts {
   readonly core: Core;
@@ -19,30 +20,63 @@ interface MessagingParts {
 }
 
 const defaultPage = 50;
+/** PROTOCOL.md P9.16. */
+const maxMentions = 50;
 /** A repeated request comes soon after the first one: no need to look further back for its message. */
 const repeatedWithin = 400;
 
 export class Messaging {
   constructor(readonly parts: MessagingParts) {}
 
-  async sendText(id: ConversationId, text: string, given?: MessageId): Promise<MessageView> {
+  async sendText(
+    id: ConversationId,
+    text: string,
+    { id: given, mentions = [] }: { id?: MessageId; mentions?: readonly Mention[] } = {},
+  ): Promise<MessageView> {
     const { core, directory, outbox, sender } = this.parts;
     const conversation = directory.get(id);
     if (given !== undefined) {
       const sent = await this.#findSent(conversation, given);
       if (sent !== undefined) return sent;
     }
-    const written = text.toWellFormed();
-    if (written.trim() === "") throw new ClientError("empty-message");
-    if (written.length > limits.messageTextChars) throw new ClientError("too-long");
-    if (directory.view(conversation).sendingBlocked) throw new ClientError("sending-blocked");
+    const content = this.#checked(conversation, text, mentions);
     const nowMs = core.environment.clock.now();
-    const item = await outbox.add(id, given ?? newMessageId(nowMs), { kind: "text", text: written }, nowMs);
+    const item = await outbox.add(id, given ?? newMessageId(nowMs), { kind: "text", ...content }, nowMs);
     const view = directory.unsentView(item);
     core.events.emit({ type: "messages", conversation: id, messages: [view] });
     this.parts.onConversation();
     sender.pump(id);
     return view;
+  }
+
+  /** What may be written there right now. */
+  #checked(conversation: Conversation, text: string, mentions: readonly Mention[]): { text: string; mentions?: Mention[] } {
+    const { room, state } = conversation.record;
+    const written = text.toWellFormed();
+    if (written.trim() === "") throw new ClientError("empty-message");
+    if (written.length > limits.messageTextChars) throw new ClientError("too-long");
+    if (room !== null && (state === "former" || state === "pending")) throw new ClientError("not-allowed");
+    if (room !== null && room.memberCount > 0 && !rightsOf(room).post) throw new ClientError("not-allowed");
+    if (this.parts.directory.view(conversation).sendingBlocked) throw new ClientError("sending-blocked");
+    const named = [...new Set(mentions)].slice(0, maxMentions);
+    const counted = named.filter((mention) => mention !== "all" || (room !== null && isModerator(room.myRole)));
+    return room === null || counted.length === 0 ? { text: written } : { text: written, mentions: counted };
+  }
+
+  async editText(id: ConversationId, messageId: MessageId, text: string, mentions: readonly Mention[] = []): Promise<void> {
+    const { core, directory, outbox, sender } = this.parts;
+    const conversation = directory.get(id);
+    const content = this.#checked(conversation, text, mentions);
+    const { fromSeq, toSeq } = conversation.record;
+    const message = await conversation.history.find(messageId, fromSeq, toSeq);
+    if (message === undefined || message.kind !== "text" || message.envelopeHash === null) throw new ClientError("not-found");
+    if (message.sender !== core.me.account) throw new ClientError("not-yours", "Only your own messages can be changed.");
+    const nowMs = core.environment.clock.now();
+    const edit: OutboxContent = { kind: "edit", target: { messageId, envelopeHash: message.envelopeHash }, ...content };
+    await outbox.add(id, newMessageId(nowMs), edit, nowMs);
+    core.events.emit({ type: "messages", conversation: id, messages: [directory.messageView(conversation, message)] });
+    this.parts.onConversation();
+    sender.pump(id);
   }
 
   async history(
@@ -60,7 +94,7 @@ export class Messaging {
     const { messages, reachedStart } = await conversation.before(beforeSeq, wanted);
     // What was accepted while we looked is among the messages now.
     const known = new Set(messages.map((message) => message.id));
-    const views = directory.messageViews(conversation.record, messages.reverse());
+    const views = directory.messageViews(conversation, messages.reverse());
     return { messages: [...views, ...newer.filter((view) => !known.has(view.id))], reachedStart };
   }
 
@@ -101,7 +135,8 @@ export class Messaging {
       const { fromSeq, toSeq } = conversation.record;
       const message = await conversation.history.find(messageId, fromSeq, toSeq);
       if (message === undefined) throw new ClientError("not-found");
-      if (message.sender !== core.me.account) throw new ClientError("not-yours");
+      const { room } = conversation.record;
+      if (message.sender !== core.me.account && !isModerator(room?.myRole ?? null)) throw new ClientError("not-yours");
       found.push(message);
     }
     await this.#delete(conversation, found);
@@ -128,7 +163,8 @@ export class Messaging {
     const { core, outbox, sender, directory } = this.parts;
     const targets: MessageTarget[] = [];
     for (const { id, kind, envelopeHash } of messages) {
-      if (kind !== "deleted" && kind !== "control" && envelopeHash !== null) targets.push({ messageId: id, envelopeHash });
+      if (kind !== "deleted" && kind !== "control" && kind !== "system" && envelopeHash !== null)
+        targets.push({ messageId: id, envelopeHash });
     }
     for (let at = 0; at < targets.length; at += limits.deleteBatch) {
       const nowMs = core.environment.clock.now();
@@ -136,7 +172,7 @@ export class Messaging {
       await outbox.add(conversation.id, newMessageId(nowMs), { kind: "delete", targets: batch }, nowMs);
     }
     if (targets.length === 0) return;
-    const views = directory.messageViews(conversation.record, messages);
+    const views = directory.messageViews(conversation, messages);
     core.events.emit({ type: "messages", conversation: conversation.id, messages: views });
     this.parts.onConversation();
     sender.pump(conversation.id);
@@ -149,7 +185,7 @@ export class Messaging {
     const { fromSeq, toSeq } = conversation.record;
     const from = Math.max(fromSeq, toSeq - repeatedWithin);
     const sent = await conversation.history.find(id, from, toSeq);
-    return sent && directory.messageView(conversation.record, sent);
+    return sent && directory.messageView(conversation, sent);
   }
 
   async #seqOf(conversation: Conversation, id: MessageId): Promise<number> {

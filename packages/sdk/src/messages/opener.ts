@@ -1,6 +1,6 @@
 // One entry of a conversation, opened and verified; or named for what is wrong with it.
-import { type Content, CryptoError, type OpenedMessage, openMessage, sha256 } from "@cychat/crypto";
-import { decodeEnvelope, fromBase64url, type MessageEntry } from "@cychat/protocol";
+import { type Content, CryptoError, type OpenedMessage, openMessage, readableEpochs, sha256 } from "@cychat/crypto";
+import { decodeEnvelope, fromBase64url, type MessageEntry, type Role } from "@cychat/protocol";
 import type { Problem } from "../client-api.ts";
 import { ClientError, hasCode } from "../client-error.ts";
 import type { KeyringKeeper } from "../conversations/keyring-keeper.ts";
@@ -12,7 +12,15 @@ import type { Link } from "./device-chains.ts";
 export interface OpenedEntry {
   readonly envelopeHash: Uint8Array<ArrayBuffer>;
   /** null when it cannot be read. */
-  readonly opened: { readonly content: Content; readonly sentAtMs: number; readonly link: Link } | null;
+  readonly opened: {
+    readonly content: Content;
+    readonly sentAtMs: number;
+    readonly link: Link;
+    /** The sender's, when it was sent. */
+    readonly role: Role;
+  } | null;
+  /** It is of a time that this account was not in, and may not read: no fault of anybody. */
+  readonly isForOthers: boolean;
   readonly problem: Problem | null;
   /** Whether keys or records that may still come could change that. */
   readonly mayHeal: boolean;
@@ -56,11 +64,12 @@ export class Opener {
     try {
       const message = await this.#read(entry, bytes);
       const { device, sender: account, seq } = entry;
-      const { counter, prev, content, sentAtMs } = message;
+      const { counter, prev, content, sentAtMs, role } = message;
       const link = { device, account, seq, counter, prev, envelopeHash };
       return {
         envelopeHash,
-        opened: { content, sentAtMs, link },
+        opened: { content, sentAtMs, link, role },
+        isForOthers: false,
         problem: this.#warning(message),
         mayHeal: false,
         isContradicted: false,
@@ -72,7 +81,8 @@ export class Opener {
       const isUnready = error instanceof Unready;
       const mayHeal = isUnready || hasCode(reason, ...healable);
       const isContradicted = isUnready && hasCode(reason, "fork", "rollback");
-      return { envelopeHash, opened: null, problem: problemOf(reason), mayHeal, isContradicted };
+      const isForOthers = hasCode(reason, "undecryptable") && this.#isForOthers(bytes);
+      return { envelopeHash, opened: null, isForOthers, problem: problemOf(reason), mayHeal, isContradicted };
     }
   }
 
@@ -85,6 +95,8 @@ export class Opener {
       // The message knows of a record or a device that we do not: read those again, once.
       if (hasCode(error, "unknown-record")) await needed(this.chain.catchUp());
       else if (hasCode(error, "unknown-device")) await needed(this.core.accounts.refresh(entry.sender));
+      // In a room the records say whose keys these must be.
+      else if (hasCode(error, "identity-changed")) await needed(this.core.accounts.reread(entry.sender));
       // Altered, or of another epoch of this number than the one we know.
       else if (hasCode(error, "wrong-key")) await needed(this.chain.compare(epoch));
       else throw error;
@@ -99,6 +111,12 @@ export class Opener {
     if (epochKey === undefined) throw new ClientError("undecryptable");
     const author = await needed(this.core.accounts.get(entry.sender));
     return openMessage(bytes, { chain, epochKey, author, seq: entry.seq, epochClosedAtSeq: this.chain.closedAtSeq(epoch) });
+  }
+
+  #isForOthers(bytes: Uint8Array<ArrayBuffer>): boolean {
+    const chain = this.chain.state;
+    if (chain === null || chain.kind === "direct") return false;
+    return !readableEpochs(chain, this.core.me.account).has(decodeEnvelope(bytes).header.epoch);
   }
 
   #warning(message: OpenedMessage): Problem | null {

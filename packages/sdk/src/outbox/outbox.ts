@@ -55,6 +55,22 @@ export class Outbox {
     return ids;
   }
 
+  /** The new texts of messages that an edit under way names; the last one written counts. */
+  beingEdited(conversation: ConversationId): Map<MessageId, string> {
+    const texts = new Map<MessageId, string>();
+    for (const { content, failed } of this.of(conversation)) {
+      if (content.kind === "edit" && failed === null) texts.set(content.target.messageId, content.text);
+    }
+    return texts;
+  }
+
+  /** Takes everything of a conversation out, unsent or not: it is gone for this account. */
+  async drop(conversation: ConversationId): Promise<void> {
+    const items = this.of(conversation);
+    for (const item of items) this.#items.delete(item.id);
+    await this.store.write(items.map((item) => tables.outbox.delete(conversation, item.order)));
+  }
+
   async add(
     conversation: ConversationId,
     id: MessageId,

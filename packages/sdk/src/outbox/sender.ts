@@ -1,11 +1,12 @@
 // Empties the outbox: one message after another in each conversation, because a later one names the one before it.
-import { sealMessage, zeroHash } from "@cychat/crypto";
+import { type Content, type MessageTarget, memberOf, sealMessage, zeroHash } from "@cychat/crypto";
 import { type ConversationId, endpoints, type MessageEntry, toBase64url } from "@cychat/protocol";
 import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
 import { epochToSend } from "../conversations/epoch-to-send.ts";
 import type { Core } from "../core.ts";
 import { problemOf } from "../problems.ts";
+import { isModerator } from "../rooms/room-record.ts";
 import type { ErasureRecord, OutboxRecord, SealedEnvelope } from "../store/tables.ts";
 import { tables } from "../store/tables.ts";
 import { Backoff } from "../transport/backoff.ts";
@@ -24,10 +25,25 @@ interface SenderOptions {
   bindDevice(): Promise<void>;
 }
 
+function contentOf(content: OutboxRecord["content"]): Content {
+  return content.kind === "delete" ? content : { ...content, mentions: content.mentions ?? [] };
+}
+
 /** Refusals that do not go away by themselves soon: the item waits until something changes, or the connection is new. */
 const waitsForChange = ["offline", "no-keys", "sending-blocked", "signed-out", "closed"] as const;
 /** The server keeps saying that the epoch is closed and shows no newer one, or keeps forgetting our device. */
 const sameRefusals = 5;
+
+/** Who moderates no more deletes their own only: no reader would count the rest, yet the server might erase it. */
+async function assertMayDelete({ core, chain, history, record }: Conversation, targets: readonly MessageTarget[]): Promise<void> {
+  const { account } = core.me;
+  if (record.room === null || chain.state === null) return;
+  if (isModerator(memberOf(chain.state, account)?.role ?? null)) return;
+  for (const { messageId } of targets) {
+    const message = await history.find(messageId, record.fromSeq, record.toSeq);
+    if (message !== undefined && message.sender !== account) throw new ClientError("not-allowed");
+  }
+}
 
 export class Sender {
   readonly #pumping = new Set<ConversationId>();
@@ -126,6 +142,7 @@ export class Sender {
   async #seal(conversation: Conversation, item: OutboxRecord): Promise<SealedEnvelope> {
     const { core, outbox } = this.options;
     const { epoch, epochKey, recordHash } = await epochToSend(conversation);
+    if (item.content.kind === "delete") await assertMayDelete(conversation, item.content.targets);
     const before = await outbox.chainPoint(conversation.id);
     const counter = (before?.counter ?? 0) + 1;
     const sentAtMs = Math.max(0, Math.round(core.time.fromLocal(item.writtenAtLocalMs)));
@@ -140,7 +157,7 @@ export class Sender {
       sentAtMs,
       counter,
       prev: before?.hash ?? zeroHash(),
-      content: item.content,
+      content: contentOf(item.content),
     });
     const sealed: SealedEnvelope = { envelope: toBase64url(bytes), hash: envelopeHash, epoch, sentAtMs, before, counter };
     await outbox.seal(item, sealed);
@@ -150,7 +167,9 @@ export class Sender {
   /** `hopeless`: the same again and again. */
   async #refused(conversation: Conversation, id: OutboxRecord["id"], error: unknown, hopeless: boolean): Promise<void> {
     const { outbox } = this.options;
-    if (hasCode(error, "epoch-closed") && !hopeless) {
+    if (hasCode(error, "epoch-closed", "rotation-due") && !hopeless) {
+      // The server knows of a change that we have not heard of.
+      if (hasCode(error, "rotation-due")) conversation.memberKeys.stale();
       // Reads the newer records; and finds our message among the entries if it had been accepted earlier.
       await conversation.catchUp(conversation.record.toSeq + 1);
       const item = outbox.get(id);

@@ -1,7 +1,8 @@
 // What a client keeps, table by table. A record that can be rebuilt from the server is a cache; the rest is named so.
-import type { AccountState, ChainPoint, ChainState, MessageTarget } from "@cychat/crypto";
-import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
-import type { ContactView, ConversationView, PersonView, Problem, Profile } from "../client-api.ts";
+import type { AccountState, ChainPoint, MessageTarget } from "@cychat/crypto";
+import type { AccountId, ConversationId, DeviceId, MessageId, Role } from "@cychat/protocol";
+import type { ContactView, ConversationView, PersonView, Problem, Profile, RoomStanding, RoomView } from "../client-api.ts";
+import type { KeptPeople } from "../rooms/kept-people.ts";
 import type { TokenPair } from "../transport/tokens.ts";
 import { Table } from "./store.ts";
 
@@ -47,7 +48,8 @@ export interface EpochMark {
 
 /** The verified records of a conversation. Also a pin. */
 export interface ChainRecord {
-  readonly state: ChainState;
+  /** As `encodeChainState` makes it. */
+  readonly bytes: Bytes;
   readonly marks: ReadonlyMap<number, EpochMark>;
 }
 
@@ -63,15 +65,35 @@ export interface CounterRecord {
   readonly point: ChainPoint;
 }
 
+/** Whom a text names. */
+export type Mention = AccountId | "all";
+
+/** One thing that a record of a room did, by whoever wrote the record. */
+export type RoomEvent =
+  | { readonly kind: "created" | "left" | "deleted" | "settings" | "renamed" | "invite" | "invite-ended" | "pinned" | "unpinned" }
+  | { readonly kind: "joined"; readonly by: "link" | "request" | "added"; readonly who: AccountId }
+  | { readonly kind: "removed" | "banned" | "unbanned"; readonly who: AccountId }
+  | { readonly kind: "role"; readonly role: Role; readonly succeeded: boolean; readonly who: AccountId }
+  | { readonly kind: "history"; readonly history: "shared" | "joined" };
+
 export interface StoredMessage {
   readonly seq: number;
   readonly atMs: number;
+  /** Of a `system` entry: made of the record's index. */
   readonly id: MessageId;
   readonly sender: AccountId;
   readonly device: DeviceId;
-  /** `control`: says something about other messages (a deletion) and is not shown itself. */
-  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "control";
+  /** `control`: says something about other messages (a deletion, an edit), or is of a time before one came, and is not shown
+   * itself. `system`: a record of a room. */
+  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "control" | "system";
   readonly text: string;
+  readonly mentions?: readonly Mention[];
+  /** The number of the edit whose text this is. */
+  readonly editSeq?: number;
+  /** The moderator who deleted it. */
+  readonly deletedBy?: AccountId;
+  /** Of a `system` entry. */
+  readonly events?: readonly RoomEvent[];
   /** As signed; null when it could not be read. */
   readonly sentAtMs: number | null;
   readonly envelopeHash: Bytes | null;
@@ -113,9 +135,33 @@ export interface Unexplained {
   readonly sender: AccountId;
 }
 
+/** What a screen shows of a room, taken from the verified records and the opened profile whenever these change. */
+export interface RoomRecord
+  extends Pick<
+    RoomView,
+    "topic" | "picture" | "handle" | "description" | "join" | "history" | "settings" | "memberCount" | "myRole" | "pinned"
+  > {
+  readonly name: string;
+  /** How the membership ended, as the records tell it. */
+  readonly ended: Extract<RoomStanding, "removed" | "banned" | "left" | "deleted"> | null;
+  readonly isWithoutKeys: boolean;
+  readonly joinRequests: number;
+  /** The number from which on this account may read, as the server lists it. */
+  readonly firstSeq: number;
+  /** A record that was shown before one came in: it must be in the chain. Null once that is checked. */
+  readonly anchor: Bytes | null;
+  /** The newest message that names one. */
+  readonly mentionSeq: number;
+  /** The record (its index) that all of this is as of; null while something of it is missing. */
+  readonly settledAt: number | null;
+}
+
 export interface ConversationRecord {
   readonly id: ConversationId;
-  readonly peer: PersonView;
+  /** null for rooms. */
+  readonly peer: PersonView | null;
+  /** null for direct chats. */
+  readonly room: RoomRecord | null;
   readonly state: ConversationView["state"];
   /** Whether it exists on the server. */
   readonly created: boolean;
@@ -147,7 +193,8 @@ export interface ConversationRecord {
 }
 
 export type OutboxContent =
-  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string; readonly mentions?: readonly Mention[] }
+  | { readonly kind: "edit"; readonly target: MessageTarget; readonly text: string; readonly mentions?: readonly Mention[] }
   | { readonly kind: "delete"; readonly targets: readonly MessageTarget[] };
 
 export interface SealedEnvelope {
@@ -184,9 +231,27 @@ export interface ErasureRecord {
 /** Why a message is not there to be read. */
 export interface DeletionRecord {
   readonly by: AccountId;
+  /** By an admin or owner of the room: it counts whoever wrote the message. */
+  readonly isModerated?: boolean;
+  /** The number of the message that says so. */
+  readonly seq?: number;
   /** What a verified deletion names; null where something else explains it: the server's retention, or that it is there,
    * and shown as unreadable. */
   readonly envelopeHash: Bytes | null;
+}
+
+/** The newest text of a message that its account changed. */
+export interface EditRecord {
+  readonly by: AccountId;
+  readonly envelopeHash: Bytes;
+  readonly text: string;
+  readonly mentions: readonly Mention[];
+  readonly seq: number;
+}
+
+/** A room's profile as it was opened, to be sealed again for the next epoch. */
+export interface ProfileRecord {
+  readonly bytes: Bytes;
 }
 
 export interface PictureRecord {
@@ -215,8 +280,13 @@ export const tables = {
   conversations: new Table<ConversationRecord>("conversations"),
   /** group: conversation, key: number of a block of {@link blockSize} entries. */
   history: new Table<readonly StoredMessage[]>("history"),
-  /** group: conversation, key: message id. */
+  /** group: conversation, key: message id, and the account that deletes. */
   deletions: new Table<DeletionRecord>("deletions"),
+  /** group: conversation, key: message id, and the account that edits. */
+  edits: new Table<EditRecord>("edits"),
+  profiles: new Table<ProfileRecord>("profiles"),
+  /** Names of people in rooms; see `keptUnder`. */
+  people: new Table<KeptPeople>("people"),
   /** group: conversation, key: order. */
   outbox: new Table<OutboxRecord>("outbox"),
   /** group: conversation, key: id of the deletion. */

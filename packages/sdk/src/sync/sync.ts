@@ -1,12 +1,18 @@
 // Catches up with the server: on every connection with what changed since the last one, then frame by frame. Frames
 // are hints to read by number, so one that is lost, doubled or out of order costs a request and loses nothing.
-import { type ConversationId, endpoints, type Conversation as Listed, type ServerFrame } from "@cychat/protocol";
-import { hasCode, isTransient } from "../client-error.ts";
+import { CryptoError, memberOf } from "@cychat/crypto";
+import { type AccountId, type ConversationId, endpoints, type Conversation as Listed, type ServerFrame } from "@cychat/protocol";
+import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Contacts } from "../contacts/contacts.ts";
 import type { Conversation } from "../conversations/conversation.ts";
 import type { Directory } from "../conversations/directory.ts";
 import type { Core } from "../core.ts";
 import type { Sender } from "../outbox/sender.ts";
+import { problem } from "../problems.ts";
+import { eraseEndedEpochs } from "../rooms/erase-epochs.ts";
+import { isLeft, isLeftByNow } from "../rooms/left-room.ts";
+import type { Names } from "../rooms/names.ts";
+import type { RoomActions } from "../rooms/room-actions.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import { only, tables } from "../store/tables.ts";
 import { Backoff } from "../transport/backoff.ts";
@@ -20,11 +26,15 @@ interface SyncParts {
   readonly receipts: Receipts;
   readonly typing: Typing;
   readonly sender: Sender;
+  readonly names: Names;
+  roomActions(): Promise<RoomActions>;
   isOnline(): boolean;
   /** Reads what belongs to the account itself again: profile, vault, own log, unlock methods. */
   refreshAccount(): Promise<void>;
   refreshProfile(): Promise<void>;
   onReceipt(conversation: Conversation, before: { readSeq: number; deliveredSeq: number }): void;
+  /** Members, requests or settings of a room may be others. */
+  onRoom(conversation: Conversation): void;
 }
 
 type Changed = Extract<ServerFrame, { type: "changed" }>;
@@ -32,12 +42,18 @@ type ReceiptFrame = Extract<ServerFrame, { type: "receipt" }>;
 
 /** Conversations that are caught up with at the same time. */
 const lanes = 4;
+const eraseAfterMs = 2_000;
+const dayMs = 24 * 3600 * 1000;
 
 export class Sync {
   readonly #queue = new SerialQueue();
   readonly #backoff: Backoff;
   #retryTimer: unknown = null;
   #asOfMs: number | null = null;
+  /** Conversations in which messages were erased since their keys were looked through. */
+  readonly #erasedIn = new Set<ConversationId>();
+  #eraseTimer: unknown = null;
+  #keysLookedAtMs = 0;
   #closed = false;
 
   constructor(readonly parts: SyncParts) {
@@ -51,15 +67,17 @@ export class Sync {
 
   close(): void {
     this.#closed = true;
+    if (this.#eraseTimer !== null) this.parts.core.environment.clock.clearTimeout(this.#eraseTimer);
     this.#stopRetry();
   }
 
   /** The connection is new: whatever changed in the meantime was not told. */
   connected(): Promise<void> {
-    const { core, directory, receipts } = this.parts;
+    const { core, directory, receipts, names } = this.parts;
     core.accounts.stale();
     receipts.reconnected();
-    for (const conversation of directory.all()) conversation.keyring.hint();
+    names.reconnected();
+    for (const conversation of directory.all()) conversation.reconnected();
     return this.run();
   }
 
@@ -70,25 +88,104 @@ export class Sync {
   }
 
   take(frame: ServerFrame): void {
-    const { contacts, typing, directory } = this.parts;
+    const { contacts, typing } = this.parts;
     if (frame.type === "entry") {
-      if (frame.entry.kind === "message" && directory.find(frame.conversation)?.peer === frame.entry.sender)
-        typing.take(frame.conversation, false);
+      if (frame.entry.kind === "message") typing.take(frame.conversation, frame.entry.sender, false);
       void this.#attempt(() => this.#takeEntry(frame));
     } else if (frame.type === "receipt") this.#takeReceipt(frame);
     else if (frame.type === "typing") {
-      if (directory.find(frame.conversation)?.peer === frame.account) typing.take(frame.conversation, frame.active);
-    } else if (frame.type === "presence") contacts.take(frame);
+      this.#takeTyping(frame);
+    } else if (frame.type === "ask") void this.#attempt(() => this.#takeAsk(frame));
+    else if (frame.type === "presence") contacts.take(frame);
     else if (frame.type === "changed") void this.#queue.run(() => this.#attempt(() => this.#takeChange(frame)));
-    // `erased`: what we have stays as it is. The signed deletion says what is deleted; the server only makes room.
+    // What we have stays as it is: the signed deletion says what is deleted, the server only makes room. But a key may have
+    // become one that no message needs.
+    else if (frame.type === "erased") this.#eraseKeysSoon(frame.conversation);
   }
 
   /** Reads one conversation and what is missing in it. */
   async read(id: ConversationId): Promise<void> {
     const { core, directory } = this.parts;
-    const listed = await core.http.call(endpoints.conversation, { params: { id } });
+    let listed: Listed;
+    try {
+      listed = await core.http.call(endpoints.conversation, { params: { id } });
+    } catch (error) {
+      const known = directory.find(id);
+      if (known === undefined || !known.isRoom || !hasCode(error, "not-found")) throw error;
+      return this.#notThere(known);
+    }
     const conversation = await directory.take(listed);
-    if (conversation !== null) await this.#catchUp(conversation, listed);
+    if (conversation === null) return;
+    await this.#catchUp(conversation, listed);
+    if (conversation.isRoom) this.parts.onRoom(conversation);
+  }
+
+  /**
+   * The server knows of no such room of ours. Only what another device of ours wrote into the vault proves that we left;
+   * else what is here stays, and the user is told what the server says.
+   */
+  async #notThere(conversation: Conversation): Promise<void> {
+    const { record } = conversation;
+    if (await isLeftByNow(conversation)) return this.#dropLeft(conversation.id);
+    if (record.state === "pending") return this.#checkPending(conversation);
+    if (record.failure?.code === "membership-unproved") return;
+    await conversation.patch({ state: "former", failure: problem("membership-unproved") });
+    this.parts.onRoom(conversation);
+  }
+
+  async #checkPending(conversation: Conversation): Promise<void> {
+    const handle = conversation.record.room?.handle ?? null;
+    if (handle === null) return;
+    const { result } = await this.parts.core.http.call(endpoints.rooms, { query: { search: handle } });
+    const found = result.find(({ id }) => id === conversation.id);
+    const isTurnedDown = found === undefined || (found.pending === "no" && found.member_role === null);
+    const isTold = conversation.record.failure?.code === "join-declined";
+    if (isTurnedDown !== isTold) await conversation.patch({ failure: isTurnedDown ? problem("join-declined") : null });
+  }
+
+  /** What another device of ours left goes from here, too. */
+  async dropLeft(): Promise<void> {
+    const { directory } = this.parts;
+    for (const conversation of directory.rooms()) if (isLeft(conversation)) await this.#dropLeft(conversation.id);
+  }
+
+  /** The server is told once more: the device that left may have lost its connection over it. */
+  async #dropLeft(id: ConversationId): Promise<void> {
+    const { core, directory } = this.parts;
+    try {
+      await core.http.call(endpoints.forgetConversation, { params: { id } });
+    } catch (error) {
+      // In it again, by another device of ours, which this one has not heard of yet.
+      if (hasCode(error, "not-allowed")) return;
+      if (!hasCode(error, "not-found")) throw error;
+    }
+    await directory.drop(id);
+  }
+
+  /** What a script did with rooms in this account's name needs a client with keys to be finished. */
+  async #openWaitingRooms(): Promise<void> {
+    const { result } = await this.parts.core.http.call(endpoints.rooms, { query: {} });
+    const waiting = result.filter(({ id, member_role, pending }) =>
+      id === null ? member_role === "owner" : pending === "unsigned",
+    );
+    if (waiting.length === 0) return;
+    const { rooms } = await this.parts.roomActions();
+    for (const room of waiting) await rooms.open(room);
+  }
+
+  #takeTyping(frame: Extract<ServerFrame, { type: "typing" }>): void {
+    const conversation = this.parts.directory.find(frame.conversation);
+    if (conversation === undefined || (!conversation.isRoom && conversation.peer !== frame.account)) return;
+    this.parts.typing.take(frame.conversation, frame.account, frame.active);
+  }
+
+  /** On behalf of somebody else: whatever they are refused for is no concern of this account. */
+  async #takeAsk(frame: Extract<ServerFrame, { type: "ask" }>): Promise<void> {
+    try {
+      await (await this.parts.roomActions()).asks.answer(frame);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+    }
   }
 
   async #all(): Promise<void> {
@@ -97,6 +194,7 @@ export class Sync {
     await this.parts.refreshAccount();
     await contacts.refresh();
     const listed = await this.#list();
+    await this.dropLeft();
     sender.pumpAll();
     // What was read while there was no connection was told to nobody.
     for (const conversation of directory.all()) receipts.due(conversation);
@@ -104,9 +202,20 @@ export class Sync {
       const { record } = conversation;
       const isBehind =
         record.created && (record.toSeq < record.lastSeq || record.failure !== null || record.unreadable.length > 0);
-      if (isBehind || listed.has(record.id)) await this.#catchUp(conversation, listed.get(record.id));
+      // The server hid it before: only its own answer can say that one is in it after all.
+      if (record.failure?.code === "membership-unproved") await this.read(record.id);
+      else if (isBehind || listed.has(record.id)) await this.#catchUp(conversation, listed.get(record.id));
+      else if (record.state === "pending") await this.read(record.id);
+      else await conversation.settle();
     });
+    await this.#openWaitingRooms();
     core.accounts.pinAll().catch(() => {});
+    // What was erased while this device was away, the server's retention included.
+    const nowMs = core.time.now();
+    if (nowMs - this.#keysLookedAtMs >= dayMs) {
+      this.#keysLookedAtMs = nowMs;
+      for (const { id } of directory.all()) this.#eraseKeysSoon(id);
+    }
     this.#backoff.reset();
   }
 
@@ -154,9 +263,9 @@ export class Sync {
       await conversation.patch({ lastSeq: Math.max(entry.seq, conversation.record.lastSeq) });
       throw error;
     }
-    // A new key goes from the letter into the safe as soon as it is there, not when a message first needs it.
+    // A new key goes from the letter into the safe as soon as it is there; in a room, that is part of settling.
     const { state } = conversation.chain;
-    if (entry.kind === "record" && state !== null)
+    if (entry.kind === "record" && state !== null && !conversation.isRoom)
       await conversation.run(async () => void (await conversation.keyring.key(state, state.epoch)));
   }
 
@@ -173,8 +282,12 @@ export class Sync {
       if (isNews) void conversation.recount().catch(core.report);
       return;
     }
-    if (frame.account !== conversation.peer) return;
     const before = { readSeq: record.peerReadSeq, deliveredSeq: record.peerDeliveredSeq };
+    if (conversation.isRoom) {
+      this.#takeRoomReceipt(conversation, frame);
+      return;
+    }
+    if (frame.account !== conversation.peer) return;
     const peer = {
       peerReadSeq: Math.max(readSeq, before.readSeq),
       peerDeliveredSeq: Math.max(deliveredSeq, before.deliveredSeq),
@@ -182,6 +295,18 @@ export class Sync {
     if (peer.peerReadSeq === before.readSeq && peer.peerDeliveredSeq === before.deliveredSeq) return;
     void conversation.patch(peer).catch(core.report);
     this.parts.onReceipt(conversation, before);
+  }
+
+  /** Own messages up to there were read by one more. */
+  #takeRoomReceipt(conversation: Conversation, frame: ReceiptFrame): void {
+    const before = conversation.progress.get(frame.account) ?? { readSeq: 0, deliveredSeq: 0 };
+    const next = {
+      readSeq: Math.max(frame.read_seq, before.readSeq),
+      deliveredSeq: Math.max(frame.delivered_seq, before.deliveredSeq),
+    };
+    conversation.progress.set(frame.account, next);
+    conversation.measureProgress().catch(this.parts.core.report);
+    if (next.readSeq > before.readSeq) this.parts.onReceipt(conversation, before);
   }
 
   async #takeChange(frame: Changed): Promise<void> {
@@ -195,6 +320,7 @@ export class Sync {
         return frame.conversation === undefined ? this.#listAndCatchUp() : this.read(frame.conversation);
       case "profile":
         if (frame.account === undefined || frame.account === core.me.account) return this.parts.refreshProfile();
+        this.parts.names.stale(frame.account);
         await contacts.refresh();
         for (const { id, record } of directory.withPeer(frame.account)) if (record.created) await this.read(id);
         return;
@@ -206,18 +332,27 @@ export class Sync {
         return sender.pumpAll();
       }
       case "keyring":
+      case "seals":
         return conversation?.heal();
+      case "joins":
+        return frame.conversation === undefined ? undefined : this.read(frame.conversation);
       case "sessions":
         return;
     }
   }
 
-  async #takePeerKeys(account: Parameters<Core["accounts"]["get"]>[0]): Promise<void> {
+  async #takePeerKeys(account: AccountId): Promise<void> {
     const { core, directory, contacts } = this.parts;
     const conversations = directory.withPeer(account);
     if (conversations.length > 0 || core.accounts.known(account) !== undefined) await core.accounts.refresh(account);
     if (contacts.get(account)?.hasKeys === false) await contacts.refresh();
     for (const conversation of conversations) await conversation.heal();
+    for (const room of directory.rooms()) {
+      const chain = room.chain.state;
+      if (chain === null || memberOf(chain, account) === undefined) continue;
+      room.memberKeys.stale();
+      if (room.record.unreadable.length > 0) await room.heal();
+    }
   }
 
   async #listAndCatchUp(): Promise<void> {
@@ -243,10 +378,34 @@ export class Sync {
     this.#retryTimer ??= clock.setTimeout(() => void this.run(), 200 + this.#backoff.nextDelayMs());
   }
 
+  /** Gathered for a moment: a deletion erases many messages, one after another. */
+  #eraseKeysSoon(id: ConversationId): void {
+    this.#erasedIn.add(id);
+    const erase = () => {
+      this.#eraseTimer = null;
+      void this.#queue.run(() => this.#attempt(() => this.#eraseKeys()));
+    };
+    this.#eraseTimer ??= this.parts.core.environment.clock.setTimeout(erase, eraseAfterMs);
+  }
+
+  async #eraseKeys(): Promise<void> {
+    const ids = [...this.#erasedIn];
+    this.#erasedIn.clear();
+    for (const id of ids) {
+      const conversation = this.parts.directory.find(id);
+      if (conversation?.record.state === "active") await conversation.run(() => eraseEndedEpochs(conversation));
+    }
+  }
+
   #stopRetry(): void {
     if (this.#retryTimer !== null) this.parts.core.environment.clock.clearTimeout(this.#retryTimer);
     this.#retryTimer = null;
   }
+}
+
+/** What asking on behalf of somebody else may be refused with: there is nobody to tell. */
+function isExpected(error: unknown): boolean {
+  return isTransient(error) || error instanceof CryptoError || error instanceof ClientError;
 }
 
 /** Runs `task` for every item, so many at once; the first failure is thrown when all have ended. */

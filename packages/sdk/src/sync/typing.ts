@@ -1,5 +1,5 @@
 // Who is typing to us, until it is old; and that we are, not more often than others need to know.
-import type { ConversationId } from "@cychat/protocol";
+import type { AccountId, ConversationId } from "@cychat/protocol";
 import type { Clock } from "../environment.ts";
 import type { Socket } from "../transport/socket.ts";
 
@@ -7,7 +7,8 @@ const expiresMs = 6_000;
 const repeatMs = 3_000;
 
 export class Typing {
-  readonly #others = new Map<ConversationId, unknown>();
+  /** Timers, by who is typing where. */
+  readonly #others = new Map<ConversationId, Map<AccountId, unknown>>();
   readonly #own = new Map<ConversationId, number>();
 
   constructor(
@@ -16,20 +17,22 @@ export class Typing {
     readonly onChanged: (conversation: ConversationId) => void,
   ) {}
 
-  isTyping(conversation: ConversationId): boolean {
-    return this.#others.has(conversation);
+  who(conversation: ConversationId): AccountId[] {
+    return [...(this.#others.get(conversation)?.keys() ?? [])];
   }
 
-  /** The peer types, or stopped; a message of theirs stops it, too. */
-  take(conversation: ConversationId, active: boolean): void {
-    const timer = this.#others.get(conversation);
+  /** Somebody types, or stopped; a message of theirs stops it, too. */
+  take(conversation: ConversationId, account: AccountId, active: boolean): void {
+    const typing = this.#others.get(conversation) ?? new Map<AccountId, unknown>();
+    const timer = typing.get(account);
     if (timer !== undefined) this.clock.clearTimeout(timer);
-    const was = this.#others.delete(conversation);
-    if (active)
-      this.#others.set(
-        conversation,
-        this.clock.setTimeout(() => this.take(conversation, false), expiresMs),
-      );
+    const was = typing.delete(account);
+    if (active) {
+      const expire = () => this.take(conversation, account, false);
+      typing.set(account, this.clock.setTimeout(expire, expiresMs));
+    }
+    if (typing.size > 0) this.#others.set(conversation, typing);
+    else this.#others.delete(conversation);
     if (was !== active) this.onChanged(conversation);
   }
 
@@ -44,7 +47,9 @@ export class Typing {
   }
 
   disconnected(): void {
-    for (const conversation of [...this.#others.keys()]) this.take(conversation, false);
+    for (const [conversation, typing] of [...this.#others]) {
+      for (const account of [...typing.keys()]) this.take(conversation, account, false);
+    }
     this.#own.clear();
   }
 }

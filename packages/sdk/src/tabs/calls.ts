@@ -65,5 +65,5 @@ export class Calls {
 function withMessageId(method: Method, args: readonly unknown[]): readonly unknown[] {
   if (method !== "sendText") return args;
   const [conversation, text, options] = args as [unknown, unknown, { id?: string } | undefined];
-  return [conversation, text, { id: options?.id ?? newMessageId() }];
+  return [conversation, text, { ...options, id: options?.id ?? newMessageId() }];
 }

@@ -46,6 +46,11 @@ export class Http {
     });
   }
 
+  /** Where people reach this server: for links to it. */
+  get origin(): string {
+    return new URL(this.#base).origin;
+  }
+
   get socketUrl(): string {
     return `${this.#base.replace(/^http/, "ws")}/ws`;
   }

@@ -86,7 +86,7 @@ export class SqliteClient {
     }
     this.#lastId += 1;
     this.#waiting.set(this.#lastId, waiting);
-    const request: Request<N> = { id: this.#lastId, call, input };
+    const request: Request<N> = { id: this.#lastId, call, nowMs: Date.now(), input };
     this.#worker.postMessage(request, transferred(input));
   }
 

@@ -30,7 +30,10 @@ export class MessageCommit {
   /** Conversations that this batch adds to. */
   #grown = new Map<string, Place>();
 
-  constructor(db: Database) {
+  constructor(
+    db: Database,
+    readonly now: () => number,
+  ) {
     this.#db = db;
     this.#places = new ConversationPlaces(db);
     this.#findStored = db.query<Stored, [string, string, string]>(
@@ -74,7 +77,7 @@ export class MessageCommit {
   /** Assumes that every message is new: the unique index throws where one is not. */
   #storeTogether(batch: MessageBatch): MessageOutcome[] {
     this.#places.refresh();
-    const nowMs = Date.now();
+    const nowMs = this.now();
     const rows: Row[] = [];
     const outcomes = batch.map((message) => {
       const place = this.#check(message);
@@ -93,7 +96,7 @@ export class MessageCommit {
 
   #storeSingly(batch: MessageBatch): MessageOutcome[] {
     this.#places.refresh();
-    const nowMs = Date.now();
+    const nowMs = this.now();
     const outcomes = batch.map((message) => this.#storeOne(message, nowMs));
     this.#moveConversations();
     return outcomes;
@@ -139,9 +142,9 @@ export class MessageCommit {
     const sender = place && this.#places.sender(message);
     if (place === null || sender === "stranger") return { kind: "refused", code: "not-found" };
     if (sender === "unknown-device") return { kind: "refused", code: "device-unknown" };
-    if (message.epoch === place.epoch) return place;
-    // A repetition is answered with its number even when the epoch has closed since.
-    return this.#repeated(message) ?? { kind: "epoch-closed", epoch: place.epoch, recordIndex: place.recordIndex };
+    const refusal = refusalOf(message, place, sender === "moderator");
+    // A repetition is answered with its number whatever has changed since.
+    return refusal === null ? place : (this.#repeated(message) ?? refusal);
   }
 
   #repeated(message: PendingMessage): MessageOutcome | null {
@@ -150,6 +153,13 @@ export class MessageCommit {
     if (!equal(stored.envelope_hash, hash(message.envelope))) return { kind: "refused", code: "message-id-reused" };
     return { kind: "stored", seq: stored.seq, atMs: stored.at_ms, repeated: true };
   }
+}
+
+/** Null: the message may be stored. */
+function refusalOf({ epoch }: PendingMessage, place: Place, isModerator: boolean): MessageOutcome | null {
+  if (epoch !== place.epoch) return { kind: "epoch-closed", epoch: place.epoch, recordIndex: place.recordIndex };
+  if (place.isQuiet && !isModerator) return { kind: "refused", code: "not-allowed" };
+  return place.owesRotation ? { kind: "refused", code: "rotation-due" } : null;
 }
 
 function hash(bytes: Uint8Array): Uint8Array {

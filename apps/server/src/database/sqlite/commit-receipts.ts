@@ -16,11 +16,14 @@ export class ReceiptCommit {
   readonly #move;
   readonly #touch;
 
-  constructor(db: Database) {
+  constructor(
+    db: Database,
+    readonly now: () => number,
+  ) {
     this.#db = db;
     this.#find = db.query<Row, [string, string]>(
       "select m.state, m.delivered_seq, m.read_seq, c.last_seq from members m join conversations c on c.id = m.conversation " +
-        "where m.conversation = ? and m.account = ?",
+        "where m.conversation = ? and m.account = ? and m.until_seq is null",
     );
     this.#move = db.query<null, [number, number, string, string]>(
       "update members set delivered_seq = ?, read_seq = ? where conversation = ? and account = ?",
@@ -40,7 +43,7 @@ export class ReceiptCommit {
     const delivered = Math.max(row.delivered_seq, Math.min(deliveredSeq, row.last_seq), read);
     if (read === row.read_seq && delivered === row.delivered_seq) return null;
     this.#move.run(delivered, read, conversation, account);
-    this.#touch.run(Date.now(), conversation);
+    this.#touch.run(this.now(), conversation);
     return { state: row.state, deliveredSeq: delivered, readSeq: read };
   }
 }

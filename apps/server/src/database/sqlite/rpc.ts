@@ -27,6 +27,8 @@ export type CallName = keyof Calls;
 export interface Request<N extends CallName = CallName> {
   readonly id: number;
   readonly call: N;
+  /** The main thread's clock: the server has one. */
+  readonly nowMs: number;
   readonly input: Calls[N][0];
 }
 

@@ -13,6 +13,9 @@ type Handlers = { readonly [N in CallName]: (input: Calls[N][0]) => Calls[N][1] 
 let db: Database;
 let messages: MessageCommit | undefined;
 let receipts: ReceiptCommit | undefined;
+/** Of the request that is being answered. */
+let nowMs = 0;
+const now = () => nowMs;
 
 const handlers: Handlers = {
   open(path) {
@@ -39,11 +42,11 @@ const handlers: Handlers = {
     return null;
   },
   messages(batch) {
-    messages ??= new MessageCommit(db);
+    messages ??= new MessageCommit(db, now);
     return packOutcomes(messages.run(unpackMessages(batch)));
   },
   receipts(batch) {
-    receipts ??= new ReceiptCommit(db);
+    receipts ??= new ReceiptCommit(db, now);
     return receipts.run(batch);
   },
   scrub() {
@@ -80,6 +83,7 @@ function errorKind(error: unknown): DatabaseErrorKind {
 
 self.onmessage = ({ data }: MessageEvent<Request>) => {
   let answer: Answer;
+  nowMs = data.nowMs;
   try {
     const handler = handlers[data.call] as (input: unknown) => unknown;
     answer = { id: data.id, output: handler(data.input) };

@@ -1,0 +1,79 @@
+import { Database as SqliteFile } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { endpoints } from "@cychat/protocol";
+import { Migrator } from "kysely/migration";
+import { makeAccount } from "../testing/test-account.ts";
+import { envelopeOf, rotationOf } from "../testing/test-chat.ts";
+import { createRoom } from "../testing/test-room.ts";
+import { startTestServer } from "../testing/test-server.ts";
+import { foundation } from "./migrations/0001-foundation.ts";
+import { openSqlite } from "./sqlite/sqlite.ts";
+
+/** The tables as the first migration left them, with the rows of a newer database in the columns that there were. */
+async function asBeforeRooms(path: string): Promise<void> {
+  const newer = `${path}.newer`;
+  const source = new SqliteFile(path);
+  source.run(`vacuum into '${newer}'`);
+  source.close();
+  for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
+  const engine = await openSqlite(path);
+  const provider = { getMigrations: async () => ({ "0001-foundation": foundation }) };
+  const { error } = await new Migrator({ db: engine.kysely, provider }).migrateToLatest();
+  if (error) throw error;
+  await engine.close();
+  const older = new SqliteFile(path);
+  older.run("pragma foreign_keys = off");
+  older.run(`attach '${newer}' as newer`);
+  const tables = older
+    .query<{ name: string }, []>("select name from main.sqlite_master where type = 'table' and name not like 'kysely%'")
+    .all();
+  for (const { name } of tables) {
+    const columns = older.query<{ name: string }, []>(`select name from pragma_table_info('${name}', 'main')`).all();
+    const list = columns.map((column) => `"${column.name}"`).join(", ");
+    older.run(`insert into main."${name}" (${list}) select ${list} from newer."${name}"`);
+  }
+  older.close();
+}
+
+test("a database from before rooms keeps its accounts, chats, records, seals and keyrings, and then takes rooms", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "cychat-migration-"));
+  const before = await startTestServer({ folder });
+  const [alice, bob] = await Promise.all([before.account("alice"), before.account("bob")]);
+  const chat = await alice.startChat(bob);
+  const { text } = envelopeOf(chat, alice);
+  await alice.call(endpoints.sendMessage, { body: { receiver: bob.email, content: text } });
+  const rotation = rotationOf(chat, bob);
+  await bob.call(endpoints.addRecord, { params: { id: chat.id }, body: rotation.body });
+  rotation.accepted();
+  const params = { id: chat.id };
+  const snapshot = async (account: typeof bob) => ({
+    conversation: await account.call(endpoints.conversation, { params }),
+    entries: await account.call(endpoints.entries, { params, query: {} }),
+    records: await account.call(endpoints.records, { params, query: {} }),
+    seals: await account.call(endpoints.seals, { params }),
+  });
+  const expected = await snapshot(bob);
+  expect(expected.records.records.length).toBe(2);
+  expect(expected.seals.seals.length).toBe(2);
+  await before.stop();
+
+  await asBeforeRooms(join(folder, "cychat.db"));
+  await using after = await startTestServer({ folder });
+  for (const account of [alice, bob]) Object.assign(account, { server: after });
+  expect(await snapshot(bob)).toEqual(expected);
+  const hashes = await after.core.db.selectFrom("records").select(["idx", "hash"]).orderBy("idx").execute();
+  expect(hashes[1]?.hash).toEqual(chat.head);
+  const next = rotationOf(chat, alice);
+  await alice.call(endpoints.addRecord, { params, body: next.body });
+  next.accepted();
+  await alice.call(endpoints.sendMessage, { body: { receiver: bob.email, content: envelopeOf(chat, alice).text } });
+  const carol = await makeAccount(after, "carol");
+  const room = await createRoom(alice, { others: [[bob, "member"]] });
+  await room.add(alice, room.adding(carol));
+  expect((await carol.call(endpoints.conversation, { params: { id: room.id } })).kind).toBe("room");
+  await after.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
