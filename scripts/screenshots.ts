@@ -268,7 +268,9 @@ async function makeRoom(): Promise<void> {
   itIs(today, "09:10");
   await nora.say("I do. @Jonas Berg takes the big one.", [idOf(jonas)]);
   itIs(today, "09:14");
-  await jonas.say("Only if somebody else carries the water 😄");
+  const water = "Only if somebody else carries the water 😄";
+  await jonas.say(water);
+  await nora.readUpTo(water);
   const pinned = "Train at 8:12, platform 4. Meet at the kiosk.";
   itIs(today, "09:20");
   await nora.say(pinned);

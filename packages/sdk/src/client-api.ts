@@ -149,10 +149,10 @@ export interface RoomRights {
 }
 
 /**
- * How one stands to a room. `pending`: asked to be let in; `waiting`: a script made it, and its owner must open it;
- * `keys`: a member, but the keys have not arrived yet; `removed`, `banned`, `left`: what was there before can be read.
+ * How one stands to a room. `pending`: asked to be let in; `keys`: a member, but the keys have not arrived yet; `removed`,
+ * `banned`, `left`: what was there before can be read.
  */
-export type RoomStanding = "member" | "pending" | "waiting" | "keys" | "removed" | "banned" | "left" | "deleted";
+export type RoomStanding = "member" | "pending" | "keys" | "removed" | "banned" | "left" | "deleted";
 
 export interface RoomView {
   readonly standing: RoomStanding;

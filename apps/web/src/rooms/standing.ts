@@ -20,7 +20,6 @@ export function standingLine(view: RoomConversation): string | null {
     case "unproved":
       return text[standing];
     case "pending":
-    case "waiting":
     case "keys":
       return text.waiting[standing];
     default:

@@ -103,7 +103,6 @@ export const roomPane = {
   pendingApproval: (name: string) => `You asked to come into ${name}. An admin will answer you.`,
   declined: (name: string) => `You were not let into ${name}, or you took your wish back on another device.`,
   unproved: "You cannot write here just now. What you could read before stays here.",
-  waiting: (name: string) => `${name} was prepared by a program. It starts as soon as its owner opens it in CyChat.`,
   keys: "You are a member. What is written appears as soon as another member is online and sends you the keys.",
   removed: "You were removed from this room. What you could read before stays here.",
   banned: "You were banned from this room. What you could read before stays here.",

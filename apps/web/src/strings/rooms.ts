@@ -18,7 +18,6 @@ export const rooms = {
   invited: "You were added to this room",
   waiting: {
     pending: "Waiting to be let in",
-    waiting: "Waiting for its owner to open it",
     keys: "Waiting for the keys",
   },
   former: {

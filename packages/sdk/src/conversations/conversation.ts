@@ -1,14 +1,6 @@
 // One conversation: its records and keys, its messages here, and everything that changes them, one after another.
-import { CryptoError, createSealRequest, readableEpochs } from "@cychat/crypto";
-import {
-  type AccountId,
-  type Entry,
-  endpoints,
-  limits,
-  type MessageEntry,
-  maxRequestedEpochs,
-  signedToJson,
-} from "@cychat/protocol";
+import { CryptoError } from "@cychat/crypto";
+import { type AccountId, type Entry, endpoints, limits, type MessageEntry } from "@cychat/protocol";
 import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Core } from "../core.ts";
 import { HistoryBlocks } from "../messages/history-blocks.ts";
@@ -17,6 +9,7 @@ import { Opener } from "../messages/opener.ts";
 import { problem, problemOf } from "../problems.ts";
 import { isLeftByNow } from "../rooms/left-room.ts";
 import { MemberKeys } from "../rooms/member-keys.ts";
+import { MissingKeys } from "../rooms/missing-keys.ts";
 import { ProfileKeeper } from "../rooms/profile-keeper.ts";
 import { isIn, isTruncated, settleRoom } from "../rooms/settle-room.ts";
 import { SerialQueue } from "../serial-queue.ts";
@@ -62,9 +55,7 @@ export class Conversation {
   #isWrong = false;
   /** The record of which somebody was told what it makes of the room. */
   #toldAt: number | null = null;
-  /** Epochs whose keys other members were asked for on this connection. */
-  readonly #askedFor = new Set<number>();
-  readonly #missing = new Set<number>();
+  readonly #missing = new MissingKeys();
   #isClosed = false;
   #loading: Promise<void> | null = null;
   #incoming: Entry[] = [];
@@ -131,7 +122,7 @@ export class Conversation {
   reconnected(): void {
     this.keyring.hint();
     this.memberKeys.stale();
-    this.#askedFor.clear();
+    this.#missing.reconnected();
   }
 
   /** Runs a task alone in this conversation, with its keys read in. What it throws is the caller's. */
@@ -173,24 +164,6 @@ export class Conversation {
     this.#toldAt = index;
   }
 
-  /** Asks the other members for keys that no letter brought, once on a connection. */
-  async #askForMissing(): Promise<void> {
-    const chain = this.chain.state;
-    const { core } = this;
-    const { me } = core;
-    if (chain === null) return;
-    const readable = readableEpochs(chain, me.account);
-    const epochs = [...this.#missing].filter((epoch) => readable.has(epoch) && !this.#askedFor.has(epoch));
-    this.#missing.clear();
-    if (epochs.length === 0) return;
-    const account = await core.accounts.fresh(me.account);
-    const asked = epochs.slice(0, maxRequestedEpochs);
-    const author = { account, device: me.device };
-    const request = await createSealRequest(author, this.id, chain.hash, account.newestGeneration, asked);
-    await core.http.call(endpoints.requestSeals, { params: { id: this.id }, body: { request: signedToJson(request) } });
-    for (const epoch of asked) this.#askedFor.add(epoch);
-  }
-
   /** Holds at once, also in the middle of a task; resolves once it is durable. */
   async patch(changes: Partial<ConversationRecord>, writes: readonly Write[] = []): Promise<void> {
     this.#record = { ...this.#record, ...changes };
@@ -230,7 +203,7 @@ export class Conversation {
     this.#incoming.push(entry);
     return this.#guarded(async () => {
       await this.#takeIncoming();
-      if (this.#missing.size > 0) await this.#askForMissing();
+      await this.#missing.askFor(this);
     }, false);
   }
 
@@ -241,7 +214,7 @@ export class Conversation {
       if (this.#isWrong || isTruncated(this)) this.#hasGrown = true;
       if (lastSeq > this.#record.toSeq) await this.#fill();
       await this.#heal();
-      if (this.#missing.size > 0) await this.#askForMissing();
+      await this.#missing.askFor(this);
       await this.#proveEnd();
     }, true);
   }

@@ -1,0 +1,37 @@
+// Epoch keys that no letter brought and no other device of ours has: the other members are asked for them, once on a
+// connection.
+import { createSealRequest, readableEpochs } from "@cychat/crypto";
+import { endpoints, maxRequestedEpochs, signedToJson } from "@cychat/protocol";
+import type { Conversation } from "../conversations/conversation.ts";
+
+export class MissingKeys {
+  readonly #missing = new Set<number>();
+  /** On this connection. */
+  readonly #askedFor = new Set<number>();
+
+  add(epoch: number): void {
+    this.#missing.add(epoch);
+  }
+
+  /** What was asked for before may have got lost. */
+  reconnected(): void {
+    this.#askedFor.clear();
+  }
+
+  /** In the conversation's queue. Costs nothing where nothing is missing. */
+  async askFor({ core, id, chain }: Conversation): Promise<void> {
+    const { state } = chain;
+    const { me } = core;
+    if (state === null || this.#missing.size === 0) return;
+    const readable = readableEpochs(state, me.account);
+    const epochs = [...this.#missing].filter((epoch) => readable.has(epoch) && !this.#askedFor.has(epoch));
+    this.#missing.clear();
+    if (epochs.length === 0) return;
+    const account = await core.accounts.fresh(me.account);
+    const asked = epochs.slice(0, maxRequestedEpochs);
+    const author = { account, device: me.device };
+    const request = await createSealRequest(author, id, state.hash, account.newestGeneration, asked);
+    await core.http.call(endpoints.requestSeals, { params: { id }, body: { request: signedToJson(request) } });
+    for (const epoch of asked) this.#askedFor.add(epoch);
+  }
+}
