@@ -98,3 +98,30 @@ test("a late answer does not bring back a conversation that was blocked meanwhil
   await phone.client.setMuted(chat, true);
   expect(await isShown()).toBe(false);
 });
+
+test("what another device reads while a new one waits for its first list is read there, too", async () => {
+  await using liar = await LyingServer.start();
+  const { alice, bob, chat } = await befriended(liar);
+  const { seq } = await say(bob, chat, "hello");
+  await waitForTexts(alice, chat, "hello");
+  const phone = await liar.device("alice");
+  const [isListed, isTold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // The list is as old as the moment at which it was made; the receipt overtakes it.
+  phone.lies.answer = async ({ path }, body) => {
+    if (path !== "/conversations") return body;
+    isListed.resolve();
+    await isTold.promise;
+    return body;
+  };
+  phone.lies.frame = (frame) => {
+    if (frame.type === "receipt" && frame.read_seq === seq) setTimeout(isTold.resolve);
+    return frame;
+  };
+  await phone.client.logIn({ email: alice.email, password: alice.password });
+  await isListed.promise;
+  await alice.client.markRead(chat, seq ?? 0);
+  await until(phone.client, async () => {
+    const [found] = await phone.client.conversations();
+    return found !== undefined && found.readSeq === seq;
+  });
+});

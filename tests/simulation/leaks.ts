@@ -1,6 +1,6 @@
 // Nobody keeps a text that was not for them, and the server keeps none at all.
-import { decodeRecord } from "@cychat/protocol";
-import { messagesFor, readStored } from "./stored.ts";
+import { type ConversationId, decodeRecord } from "@cychat/protocol";
+import { mayReadChangeBy, messagesFor, readStored } from "./stored.ts";
 import type { World } from "./world.ts";
 
 export async function leaks(world: World): Promise<string | null> {
@@ -12,9 +12,17 @@ export async function leaks(world: World): Promise<string | null> {
       if (member !== undefined) for (const { id } of messagesFor(conversation, member)) readable.add(id);
     }
     const kept = JSON.stringify([await device.store.list("history"), await device.store.list("edits")]);
-    for (const { id, sender, text, edits } of world.truth.written.values()) {
+    const mayReadChanges = (author: string, id: ConversationId): boolean => {
+      const conversation = stored.find((one) => one.id === id);
+      const member = conversation?.members.find(({ account }) => account === device.account);
+      const by = world.people.get(author);
+      return conversation !== undefined && member !== undefined && mayReadChangeBy(conversation, member.id, by);
+    };
+    for (const { id, sender, conversation: inside, text, edits } of world.truth.written.values()) {
       if (readable.has(id) || sender === device.account) continue;
-      const found = [text, ...edits.map((edit) => edit.text)].find((written) => kept.includes(written));
+      const found = [text, ...(mayReadChanges(sender, inside) ? [] : edits.map((edit) => edit.text))].find((secret) =>
+        kept.includes(secret),
+      );
       if (found !== undefined) return `${device.name} keeps "${found}"`;
     }
   }

@@ -76,7 +76,7 @@ async function wrongFor(
   all: readonly Shown[],
 ): Promise<string | null> {
   const { ledger } = room;
-  if (ledger.state.isDeleted) return wrongRest(stored, shown);
+  if (ledger.state.isDeleted) return wrongRest(world, stored, shown);
   const wrong = wrongMessages(world, stored, shown, all) ?? wrongRefused(world, shown);
   if (wrong !== null || shown.member.ended !== null) return wrong;
   return (
@@ -89,10 +89,11 @@ async function wrongFor(
   );
 }
 
-/** Of a deleted room everybody keeps what they had read. */
-function wrongRest({ messages }: Stored, shown: Shown): string | null {
+/** Of a deleted room everybody keeps what they had read; the rest is gone, edits and deletions like what they were of. */
+function wrongRest({ truth }: World, { messages }: Stored, shown: Shown): string | null {
   const ids = messages.map(({ id }) => id);
-  const order = shown.messages.map(({ id }) => ids.indexOf(id));
+  const isGone = ({ id, kind }: MessageView) => kind === "deleted" && !truth.written.has(id);
+  const order = shown.messages.filter((message) => !isGone(message)).map(({ id }) => ids.indexOf(id));
   const isInOrder = order.every((at, index) => at >= 0 && at > (order[index - 1] ?? -1));
   return isInOrder ? null : "shows messages of a deleted room that were not there, or in another order";
 }

@@ -3,7 +3,7 @@ import { type Bytes, decodeChainState } from "@cychat/crypto";
 import type { ConversationId } from "@cychat/protocol";
 import type { ChatClient, ConversationView, MessageView } from "@cychat/sdk";
 import type { Device } from "./device.ts";
-import { messagesFor, type Stored, type StoredMember } from "./stored.ts";
+import { mayHaveMissed, messagesFor, type Stored, type StoredMember } from "./stored.ts";
 import type { World } from "./world.ts";
 
 /** What one device shows of one conversation. */
@@ -35,22 +35,24 @@ export function wrongMessages(world: World, stored: Stored, shown: Shown, all: r
     seq = view.seq;
     const written = world.truth.written.get(view.id);
     // Who is out does not hear what becomes of it.
-    if (written === undefined || member.ended !== null) continue;
+    if (written === undefined || member.ended !== null || mayHaveMissed(stored, member.id, { ...view, seq })) continue;
     if (world.truth.mustBeDeleted(written) && view.kind !== "deleted") return `still shows "${view.text}", which was deleted`;
     if (view.kind === "text" && !world.truth.textsOf(written).includes(view.text))
       return `still shows "${view.text}", which was changed`;
   }
-  return wrongAmongThem(shown, all);
+  return wrongAmongThem(stored, shown, all);
 }
 
-/** The same message looks the same to everybody who may read it. */
-function wrongAmongThem({ messages, member }: Shown, all: readonly Shown[]): string | null {
+/** The same message looks the same to everybody who may read it, and all that became of it. */
+function wrongAmongThem(stored: Stored, { messages, member }: Shown, all: readonly Shown[]): string | null {
   if (member.ended !== null) return null;
   for (const other of all) {
     if (other.member.ended !== null) continue;
     const theirs = new Map(other.messages.map((view) => [view.id, view]));
     for (const view of messages) {
       const same = theirs.get(view.id);
+      const place = { seq: view.seq ?? 0, sender: view.sender };
+      if ([member, other.member].some(({ id }) => mayHaveMissed(stored, id, place))) continue;
       if (same !== undefined && looksOf(same) !== looksOf(view))
         return `shows ${looksOf(view)}, ${other.device.name} shows ${looksOf(same)}`;
     }

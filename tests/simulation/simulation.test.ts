@@ -40,10 +40,23 @@ const metInRooms = [
   [620, "who comes in by a link under joined history learns the name with the next key"],
   [641, "nothing is erased for a deletion that does not count any more"],
   [385, "who has left a room does not count among those who have read a message"],
+  [2544521299, "what another device reads while a new one waits for its first list is read there, too"],
+  [912781045, "edits and deletions that are erased with their room look like erased messages to who had not read them"],
+  [745973204, "whoever was away is told that somebody waits to be let in, or does not any more"],
+  [745974198, "what is erased with a deleted room is no alarm for who had not read it"],
+  [298609058, "who is let in while the server is asked what became of the request was not turned down"],
+  [298609061, "who deleted an erased message is known to those, too, who read it as erased"],
+] as const;
+
+const metInLongRuns = [
+  [745973300, 100, "a change is for everybody who is in when it is made, also who may not read the message itself"],
+  [595029904, 100, "a message that was erased while one was out is no gap before the next one"],
+  [2544522257, 200, "who was out while a message was changed, and may not read it, shows it as it was"],
 ] as const;
 
 for (const [met, what] of metInDirectChats) simulate(what, { seed: met, steps: 60, rooms: false });
 for (const [met, what] of metInRooms) simulate(what, { seed: met, steps: 40 });
+for (const [met, steps, what] of metInLongRuns) simulate(what, { seed: met, steps });
 
 function simulate(what: string, options: RunOptions): void {
   const { seed, steps, rooms } = options;

@@ -20,12 +20,19 @@ interface StoredMessage {
   readonly seq: number;
 }
 
+/** An edit or a deletion: which of them, and of what, is for those to know who can open it. */
+interface StoredAct {
+  readonly seq: number;
+  readonly sender: AccountId;
+}
+
 /** A conversation as the server's database has it. */
 export interface Stored {
   readonly id: ConversationId;
   readonly members: readonly StoredMember[];
   /** Messages that are shown, in order. */
   readonly messages: readonly StoredMessage[];
+  readonly acts: readonly StoredAct[];
   readonly recordHash: string;
   readonly room: StoredRoom | null;
 }
@@ -46,6 +53,27 @@ export function messagesFor({ messages, room }: Stored, { id, ended }: StoredMem
   return messages.filter(({ seq }) => readable.has(ledger.epochAt(seq)) && (ended === null || seq < ended.seq));
 }
 
+/**
+ * Whether a message may have been changed or deleted in an epoch that somebody may not read: while they were out, and then
+ * came in again under "joined" history. They keep what they had read before (P9.12: no fault of anybody).
+ */
+export function mayHaveMissed({ room, acts }: Stored, reader: AccountId, message: StoredAct): boolean {
+  if (room === null) return false;
+  const { ledger } = room;
+  const readable = ledger.mayRead(reader);
+  return acts.some(({ seq, sender }) => {
+    const isItsBusiness = sender === message.sender || ledger.couldEver(sender, "moderate");
+    return seq > message.seq && isItsBusiness && !readable.has(ledger.epochAt(seq));
+  });
+}
+
+/** Whether one who came in later may read a change of a message of before: it is of a time that they were in. */
+export function mayReadChangeBy({ room, acts }: Stored, reader: AccountId, author: AccountId | undefined): boolean {
+  if (room === null) return true;
+  const readable = room.ledger.mayRead(reader);
+  return acts.some(({ seq, sender }) => sender === author && readable.has(room.ledger.epochAt(seq)));
+}
+
 export async function readStored(world: World): Promise<Stored[]> {
   const { db } = world.server.core;
   const conversations = await db.selectFrom("conversations").select(["id", "kind", "record_hash"]).execute();
@@ -57,7 +85,7 @@ export async function readStored(world: World): Promise<Stored[]> {
   const profiles = await db.selectFrom("room_profiles").select(["conversation", "epoch"]).execute();
   const entries = await db
     .selectFrom("entries")
-    .select(["conversation", "message_id", "seq"])
+    .select(["conversation", "message_id", "seq", "sender"])
     .where("kind", "in", ["message", "erased"])
     .orderBy("conversation")
     .orderBy("seq")
@@ -65,6 +93,8 @@ export async function readStored(world: World): Promise<Stored[]> {
   const stored: Stored[] = [];
   for (const { id, kind, record_hash } of conversations) {
     const ledger = kind === "room" ? await readLedger(world, id, record_hash.toHex()) : null;
+    const here = entries.filter((entry) => entry.conversation === id);
+    const isWritten = ({ message_id }: (typeof here)[number]) => world.truth.written.has(message_id as MessageId);
     const asking = requests.filter(({ conversation }) => conversation === id).map(({ account }) => names.get(account) ?? "");
     stored.push({
       id,
@@ -84,10 +114,9 @@ export async function readStored(world: World): Promise<Stored[]> {
           ended: ledger?.endOf(row.account) ?? null,
           isForgotten: row.is_forgotten === 1,
         })),
-      // What the truth does not know are deletions and edits.
-      messages: entries
-        .filter((entry) => entry.conversation === id && world.truth.written.has(entry.message_id as MessageId))
-        .map(({ message_id, seq }) => ({ id: message_id as MessageId, seq })),
+      messages: here.filter(isWritten).map(({ message_id, seq }) => ({ id: message_id as MessageId, seq })),
+      // What the truth does not know.
+      acts: here.filter((entry) => !isWritten(entry)).map(({ seq, sender }) => ({ seq, sender: sender as AccountId })),
     });
   }
   return stored;

@@ -116,6 +116,8 @@ export class Truth {
   saw(account: string, storage: Storage, view: MessageView): void {
     if (view.kind === "system") return;
     const written = this.written.get(view.id);
+    // With a deleted room its edits and deletions are erased, too: whoever has not read them cannot tell what they were.
+    if (written === undefined && view.kind === "deleted" && this.ending.has(view.conversation)) return;
     const what = `${account} sees ${view.id} (${view.seq}, ${view.kind}, ${view.state})`;
     if (written === undefined) throw new Violation(`${what}: nobody wrote it`);
     const isRefused = view.state === "failed" && refusals.includes(view.problem?.code ?? "");

@@ -179,7 +179,7 @@ test("[P9.6] who is no member changes nothing, whatever else the record does", a
   expect(await refusal(room.verify(await room.forge(person("banned"), [settings])))).toBe("not-a-member");
 });
 
-test("[P9.7] removing, ending an invite, lowering a role and changing history come with a new key, or not at all", async () => {
+test("[P9.7] removing, ending an invite, lowering a role, the right to post and history come with a new key, or not at all", async () => {
   const room = await everything(privateRoom);
   const [live] = room.chain.room?.invites ?? [];
   const owner = person("owner");
@@ -190,6 +190,7 @@ test("[P9.7] removing, ending an invite, lowering a role and changing history co
   expect(await codeOf({ kind: "role", account: person("admin").account, role: "member" })).toBe("rotation-missing");
   expect(await codeOf({ kind: "role", account: owner.account, role: "admin" })).toBe("rotation-missing");
   expect(await codeOf(settings, { history: "joined" })).toBe("rotation-missing");
+  expect(await codeOf({ kind: "settings", settings: { ...privateRoom, post: "admin" } })).toBe("rotation-missing");
   // Without the settings beside it, history does not change at all.
   expect(await codeOf(renew, { history: "joined" })).toBe("not-allowed");
   // And what takes nothing from anybody needs none.

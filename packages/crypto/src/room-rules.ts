@@ -84,6 +84,7 @@ function hasExpired(state: ChainState, id: string, nowMs: number): boolean {
 
 /** Whether a record with these changes must open a new epoch. */
 export function needsRenewal(state: ChainState, changes: readonly RoomChange[], history: EpochRecord["history"]): boolean {
+  const settings = state.room?.settings;
   return (
     history !== state.history ||
     changes.some((change) => {
@@ -91,6 +92,9 @@ export function needsRenewal(state: ChainState, changes: readonly RoomChange[], 
         case "remove":
         case "end-invite":
           return true;
+        case "settings":
+          // Who may not post any more could go on in the open epoch.
+          return settings !== undefined && byRank(change.settings.post, settings.post) > 0;
         case "role":
           return byRank(change.role, memberOf(state, change.account)?.role ?? "member") < 0;
         default:

@@ -6,7 +6,7 @@ import type { Bus } from "../realtime/events.ts";
 
 export interface Members {
   readonly kind: "direct" | "room";
-  /** Whoever is a member now. */
+  /** Whoever is a member now, by account. */
   readonly states: ReadonlyMap<AccountId, MemberState>;
   /** Those who are sent what others write: not who blocked a direct chat, nor who set a room aside. */
   readonly readers: readonly AccountId[];
@@ -80,6 +80,7 @@ async function readMembers(db: Db, conversation: ConversationId): Promise<Member
     .select(["account", "state", "kind"])
     .where("conversation", "=", conversation)
     .where("until_seq", "is", null)
+    .orderBy("account")
     .execute();
   const [first] = rows;
   if (!first) return null;

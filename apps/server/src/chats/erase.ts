@@ -10,7 +10,7 @@ const rowsPerTransaction = 500;
 
 /**
  * Erases those named, or all of one's own; calls back after each commit with the numbers that are erased now. Of those that
- * an admin or owner of a room names, anybody's.
+ * an admin or owner of a room names, anybody's: in a room an id names one message, whoever uses it again (migration 0002).
  */
 export async function eraseMessages(
   db: Db,

@@ -70,6 +70,8 @@ export function createMemberStates(events: Events): MemberStates {
         to: [change.account],
         frame: { type: "changed", what: "conversations", conversation: change.conversation },
       });
+      // Who takes a room on can be asked from now on.
+      events.requestsChanged(change.conversation);
     },
   };
 }

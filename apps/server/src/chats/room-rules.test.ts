@@ -139,6 +139,18 @@ test("[P9.7] removing, withdrawing an invite, lowering a role and changing what 
   await room.add(dave, { kind: "leave" });
 });
 
+test("[P9.7] taking the right to post away from members needs a new key; giving it back, and all other settings, do not", async () => {
+  const { server, alice, bob, room } = await staffedRoom();
+  await using _ = server;
+  const quiet: RoomChange = { kind: "settings", settings: { ...closedSettings, post: "admin" } };
+  for (const changes of [[quiet], [quiet, { kind: "settings", settings: closedSettings } as const]])
+    expect(await codeOf(room, bob, changes)).toBe("malformed-structure");
+  await room.add(bob, quiet, room.renew());
+  await room.add(bob, { kind: "settings", settings: strict });
+  await room.add(alice, { kind: "settings", settings: closedSettings });
+  await room.add(bob, { kind: "settings", settings: { ...strict, post: "member" } });
+});
+
 test("[P9.4] [P9.5] an epoch begins with a new key and only with it", async () => {
   const { server, alice, room } = await staffedRoom();
   await using _ = server;

@@ -95,6 +95,9 @@ export function needsRenewal(room: Room, { changes, history }: EpochRecord): boo
       case "remove":
       case "end-invite":
         return true;
+      case "settings":
+        // Who may not post any more could go on in the open epoch.
+        return ranks[change.settings.post] > ranks[room.state.settings.post];
       case "role":
         return ranks[change.role] < ranks[room.seats.get(change.account)?.role ?? "member"];
       case "add":

@@ -33,7 +33,7 @@ export { readRecords } from "./entries.ts";
 export { handleKey, searchKey, searchPattern } from "./handles.ts";
 export { readLetters, readSeals } from "./keyrings.ts";
 export { checkLogPlace, findDeviceKey } from "./member-keys.ts";
-export { createMemberStates, directConversationId, type MemberStates } from "./member-states.ts";
+export { createMemberStates, directConversationId, type MemberStates, touch } from "./member-states.ts";
 export type { CurrentMembership, Membership } from "./membership.ts";
 export { sealRow } from "./read-submission.ts";
 export { checkInviteProof, checkJoinRequest, checkRecordKnown, isBanned } from "./room-newcomers.ts";

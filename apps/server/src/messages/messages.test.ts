@@ -81,6 +81,26 @@ test("an id that was used is refused for other content, and its neighbours in th
   expect(entries.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
+test("an id belongs to the first device that used it: the other member's is refused, later or in the same batch", async () => {
+  const { server, alice, bob, chat } = await aliceAndBob();
+  await using _ = server;
+  const send = async (sender: TestAccount, receiver: TestAccount, content: string) => {
+    const answer = await sender.attempt(endpoints.sendMessage, { body: { receiver: receiver.email, content } });
+    return answer.status === 201 ? "stored" : answer.body.code;
+  };
+  const { id, text } = envelopeOf(chat, alice);
+  expect(await send(alice, bob, text)).toBe("stored");
+  expect(await send(bob, alice, envelopeOf(chat, bob, { id }).text)).toBe("message-id-reused");
+  expect(await send(alice, bob, text)).toBe("stored");
+  expect((await alice.entries(chat.id)).length).toBe(2);
+  const pairs = Array.from({ length: 40 }, () => envelopeOf(chat, alice)).map((own) => [
+    send(alice, bob, own.text),
+    send(bob, alice, envelopeOf(chat, bob, { id: own.id }).text),
+  ]);
+  for (const pair of pairs) expect((await Promise.all(pair)).sort()).toEqual(["message-id-reused", "stored"]);
+  expect((await alice.entries(chat.id)).map(({ seq }) => seq)).toEqual(Array.from({ length: 42 }, (_, index) => index + 1));
+});
+
 test("a repetition is answered with its number even after its epoch has closed", async () => {
   const { server, alice, chat } = await aliceAndBob();
   await using _ = server;

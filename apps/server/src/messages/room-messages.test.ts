@@ -23,7 +23,7 @@ test("[P9.15] where only admins and owners post, members do not; a repetition fr
   });
   const before = envelopeOf(room, carol);
   expect(await send(room, carol, before)).toBe("stored");
-  await room.add(alice, { kind: "settings", settings: { ...closedSettings, post: "admin" } });
+  await room.add(alice, { kind: "settings", settings: { ...closedSettings, post: "admin" } }, room.renew());
   expect(await Promise.all([alice, bob, carol].map((account) => send(room, account)))).toEqual([
     "stored",
     "stored",
@@ -98,6 +98,26 @@ test("[P4.8] a message of a closed epoch of a room is refused with where the roo
   await room.add(alice, room.renew());
   const answer = await alice.attempt(endpoints.seedRoomMessage, { body: { room: room.id, content: old.text } });
   expect(answer).toMatchObject({ status: 409, body: { code: "epoch-closed", details: { epoch: 2, record_index: 1 } } });
+});
+
+test("[P9.15] in a room a message id names one message: used again by another member it is refused, and a moderator erases one", async () => {
+  const { server, people } = await startWithPeople();
+  await using _ = server;
+  const { alice, bob, carol } = people;
+  const room = await createRoom(alice, {
+    others: [
+      [bob, "member"],
+      [carol, "member"],
+    ],
+  });
+  const pinned = envelopeOf(room, bob);
+  expect(await send(room, bob, pinned)).toBe("stored");
+  expect(await send(room, carol, envelopeOf(room, carol, { id: pinned.id }))).toBe("message-id-reused");
+  const params = { id: room.id };
+  expect(await alice.call(endpoints.erase, { params, body: { ids: [pinned.id] } })).toMatchObject({ erased: 1 });
+  // Erased, it is its author's still.
+  expect(await send(room, carol, envelopeOf(room, carol, { id: pinned.id }))).toBe("message-id-reused");
+  expect((await alice.entries(room.id)).map(({ kind }) => kind)).toEqual(["record", "erased"]);
 });
 
 test("of a batch with refused messages the others are stored, without a gap in their numbers", async () => {

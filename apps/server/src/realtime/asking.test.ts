@@ -12,14 +12,19 @@ const hasty = { askTimeoutMs: 20, askAgainMs: 3_600_000 };
 
 async function roomOf(people: People, settings = openSettings) {
   const { alice, bob, carol } = people;
-  return createRoom(alice, {
+  const room = await createRoom(alice, {
     settings,
     others: [
       [bob, "member"],
       [carol, "member"],
     ],
   });
+  for (const account of [bob, carol]) await answer(account, room, "accept");
+  return room;
 }
+
+const answer = (account: TestAccount, room: TestRoom, action: "accept" | "ignore") =>
+  account.call(endpoints.answerRequest, { params: { conversation: room.id }, body: { action } });
 
 const asks = (socket: TestSocket) => socket.all.filter(({ type }) => type === "ask");
 
@@ -167,8 +172,9 @@ test("a connection without a device is not asked, until it has one", async () =>
   const { server, people } = await startWithPeople({ timings: patient });
   await using _ = server;
   const { bob, dave } = people;
-  const room = await roomOf(people);
+  // Before its session is first used, and so kept in memory.
   await server.core.db.updateTable("sessions").set({ device: null }).where("account", "=", bob.id).execute();
+  const room = await roomOf(people);
   using socket = await bob.connect();
   await room.ask(dave);
   await socket.settled();
@@ -181,13 +187,60 @@ test("former members and those who set the room aside are not asked", async () =
   const { server, people } = await startWithPeople({ timings: hasty });
   await using _ = server;
   const { alice, bob, carol, dave } = people;
-  const room = await roomOf(people);
+  const room = await createRoom(alice, {
+    settings: openSettings,
+    others: [
+      [bob, "member"],
+      [carol, "member"],
+    ],
+  });
+  await answer(bob, room, "accept");
   await room.add(bob, { kind: "leave" });
-  await carol.call(endpoints.answerRequest, { params: { conversation: room.id }, body: { action: "ignore" } });
+  await answer(carol, room, "ignore");
   const [former, aside] = await Promise.all([bob.connect(), carol.connect()]);
   await room.ask(dave);
   using socket = await alice.connect();
   await socket.next("ask");
   await Promise.all([former.settled(), aside.settled()]);
   expect([former, aside].flatMap(asks)).toEqual([]);
+});
+
+test("who was put into the room by strangers is not asked before having taken it on, and then at once", async () => {
+  const { server, people } = await startWithPeople({ timings: patient });
+  await using _ = server;
+  const { alice, bob, carol, dave } = people;
+  const room = await createRoom(alice, { settings: openSettings, others: [[bob, "member"]] });
+  using socket = await bob.connect();
+  const sealRequest = { request: signedToJson(room.sealRequest(alice)) };
+  await alice.call(endpoints.requestSeals, { params: { id: room.id }, body: sealRequest });
+  await room.ask(dave);
+  await room.ask(carol);
+  await socket.settled();
+  expect(asks(socket)).toEqual([]);
+  await answer(bob, room, "accept");
+  for (const account of [alice, carol, dave]) await socket.next("ask", (frame) => frame.account === account.id);
+});
+
+test("[P9.13] lost keys that are asked for again are asked of the next member, and of all in turn", async () => {
+  const { server, people } = await startWithPeople({ timings: patient });
+  await using _ = server;
+  const { alice, bob, carol, dave } = people;
+  const room = await roomOf(people);
+  await room.add(alice, room.adding(dave));
+  const others = [alice, bob, carol];
+  const sockets = await Promise.all(others.map((account) => account.connect()));
+  const params = { id: room.id };
+  const asked: string[] = [];
+  for (let round = 0; round < 4; round++) {
+    const before = sockets.map((socket) => asks(socket).length);
+    await dave.call(endpoints.requestSeals, { params, body: { request: signedToJson(room.sealRequest(dave)) } });
+    await firstAsked(sockets);
+    const at = sockets.findIndex((socket, index) => asks(socket).length > (before[index] ?? 0));
+    const author = others[at] as TestAccount;
+    asked.push(author.name);
+    // Garbage, so that the keys are asked for again.
+    await author.call(endpoints.putLetter, { params, body: { ...letterTo(dave.id), recipient: dave.id, record_index: 0 } });
+  }
+  expect(asked.slice(0, 3).sort()).toEqual(["alice", "bob", "carol"]);
+  expect(asked[3]).toBe([...others].sort((a, b) => (a.id < b.id ? -1 : 1))[0]?.name as string);
 });

@@ -57,8 +57,13 @@ interface Ask {
   timer: Timer | null;
 }
 
+/** Of how many requests it is known who was asked last; the oldest are forgotten. */
+const maxLastAsked = 10_000;
+
 export function createAsking({ db, bus, directory, log, timings, connectionOf }: AskingDeps): Asking {
   const asks = new Map<string, Ask>();
+  /** Outlives its request: a bad answer ends one, and the next one begins with somebody else. */
+  const lastAsked = new Map<string, AccountId>();
   /** One look at the database at a time for each conversation, in order. */
   const turns = new Map<ConversationId, Promise<void>>();
   let isStopped = false;
@@ -114,6 +119,7 @@ export function createAsking({ db, bus, directory, log, timings, connectionOf }:
       const found = members && firstOnline(members, ask);
       if (found) {
         ask.asked.add(found.account);
+        remember(keyOf(open), found.account);
         found.connection.writeFrame(frameOf(open));
         ask.timer = setTimeout(() => askNext(ask), timings.askTimeoutMs);
       } else if (ask.asked.size > 0) {
@@ -123,14 +129,21 @@ export function createAsking({ db, bus, directory, log, timings, connectionOf }:
     });
   }
 
-  /** Those who have taken the room on come first. */
+  function remember(key: string, account: AccountId): void {
+    lastAsked.delete(key);
+    lastAsked.set(key, account);
+    if (lastAsked.size > maxLastAsked) lastAsked.delete(lastAsked.keys().next().value as string);
+  }
+
+  /** By account, from the one after who was asked last. Only those who have taken the room on: the others do not answer. */
   function firstOnline({ states }: Members, { open, asked }: Ask): { account: AccountId; connection: Connection } | null {
-    for (const wanted of ["active", "request"]) {
-      for (const [account, state] of states) {
-        if (state !== wanted || account === open.account || asked.has(account)) continue;
-        const connection = connectionOf(account);
-        if (connection) return { account, connection };
-      }
+    const last = lastAsked.get(keyOf(open)) ?? "";
+    const active = [...states].flatMap(([account, state]) => (state === "active" ? [account] : []));
+    const inTurn = [...active.filter((account) => account > last), ...active.filter((account) => account <= last)];
+    for (const account of inTurn) {
+      if (account === open.account || asked.has(account)) continue;
+      const connection = connectionOf(account);
+      if (connection) return { account, connection };
     }
     return null;
   }

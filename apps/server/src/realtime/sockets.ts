@@ -85,10 +85,11 @@ export function createSockets(deps: SocketDeps): Sockets {
   const { hub, log, metrics, timings } = deps;
   const flush = new Flush();
   const all = new Set<Connection>();
-  /** What the opening request said. */
   const seeds = new Set<SeedConnection>();
+  /** What the opening request said. */
   const targets = new WeakMap<Connection, Target>();
-  const openings = new WeakMap<Connection, { readonly target: Target; readonly admission: Admission | null }>();
+  /** Of those whose opening request had a token, until the socket is open. */
+  const admissions = new WeakMap<Connection, Admission>();
   let isClosing = false;
 
   const reaper = setInterval(() => {
@@ -118,7 +119,7 @@ export function createSockets(deps: SocketDeps): Sockets {
   }
 
   function conclude(connection: Connection, admission: Admission): void {
-    openings.delete(connection);
+    admissions.delete(connection);
     if (connection.socket === null || connection.state === "closed") return;
     switch (admission.kind) {
       case "admitted":
@@ -169,7 +170,7 @@ export function createSockets(deps: SocketDeps): Sockets {
 
   function takeHello(connection: Connection, text: string): void {
     const hello = connection.state === "opening" ? v.safeParse(HelloFrame, parseObject(text)) : null;
-    const target = openings.get(connection)?.target;
+    const target = targets.get(connection);
     if (!hello?.success || !target) {
       connection.close(closeCodes.notAuthenticated, "hello first");
       return;
@@ -192,7 +193,7 @@ export function createSockets(deps: SocketDeps): Sockets {
       connection.socket = socket;
       all.add(connection);
       metrics.connectionOpened();
-      const admission = openings.get(connection)?.admission;
+      const admission = admissions.get(connection);
       if (admission) conclude(connection, admission);
     },
     message(socket: Socket, message) {
@@ -227,8 +228,7 @@ export function createSockets(deps: SocketDeps): Sockets {
     const connection = new Connection(target.kind === "own" ? ownDialect : new SeedDialect(), flush);
     const offered = offeredToken(request);
     // Before the socket is open, so that a client with a token may send at once.
-    const admission = offered.token && (await check(connection, target, offered.token));
-    openings.set(connection, { target, admission });
+    if (offered.token) admissions.set(connection, await check(connection, target, offered.token));
     targets.set(connection, target);
     const headers: Record<string, string> = offered.isSubprotocol ? { "sec-websocket-protocol": subprotocol } : {};
     if (server.upgrade(request, { data: connection, headers })) return undefined;

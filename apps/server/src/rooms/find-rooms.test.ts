@@ -112,6 +112,30 @@ test("a search means its characters literally", async () => {
   expect(await names("' or 1=1 --")).toEqual([]);
 });
 
+test("the room of that very name is found first, however many larger ones contain it", async () => {
+  const { server, people } = await startWithPeople();
+  await using _ = server;
+  const { alice, bob, carol, dave } = people;
+  const named = (handle: string) => ({ ...openSettings, handle });
+  await createRoom(alice, { settings: named("Go") });
+  for (let count = 0; count < 51; count++)
+    await createRoom(carol, { settings: named(`Gossip ${count}`), others: [[dave, "member"]] });
+  const found = (await find(bob, " go ")).map(({ room_name }) => room_name);
+  expect([found.length, found[0]]).toEqual([50, "Go"]);
+});
+
+test("one account's waiting rooms are limited, and one that is opened makes place", async () => {
+  const { server, people } = await startWithPeople();
+  await using _ = server;
+  const { alice, bob } = people;
+  await seed(alice, 0, "garden");
+  for (let count = 1; count < 20; count++) expect((await seed(alice, 0, `room ${count}`)).status).toBe(200);
+  expect((await seed(alice, 0, "one more")).body).toMatchObject({ status_code: 429, code: "rate-limited" });
+  expect((await seed(bob, 0, "one more")).status).toBe(200);
+  await createRoom(alice, { settings: openSettings });
+  expect((await seed(alice, 0, "another")).status).toBe(200);
+});
+
 test("names and descriptions that are none are refused", async () => {
   const { server, people } = await startWithPeople();
   await using _ = server;

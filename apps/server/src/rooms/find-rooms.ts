@@ -20,23 +20,24 @@ interface Row {
 
 const columns = ["id", "handle", "description", "member_count", "join_policy", "record_hash", "created_at_ms"] as const;
 
-export interface FindOptions {
-  readonly account: AccountId;
-  /** For `like`, with `!` in front of what is meant literally; null: one's own only. */
-  readonly pattern: string | null;
+export interface Search {
+  /** What it is as a handle, folded. */
+  readonly key: string;
+  /** For `like`, with `!` in front of what is meant literally. */
+  readonly pattern: string;
 }
 
-/** One's own first, the newest first; then the found ones, the largest first. */
-export async function findRooms(db: Db, { account, pattern }: FindOptions): Promise<RoomSummary[]> {
+/** One's own first, the newest first; then the found ones: the one of that very name, then the largest. Null: one's own only. */
+export async function findRooms(db: Db, account: AccountId, search: Search | null): Promise<RoomSummary[]> {
   const own = await ownRooms(db, account);
-  const found = pattern === null ? [] : await searchRooms(db, pattern);
+  const found = search === null ? [] : await searchRooms(db, search);
   const seen = new Set(own.map(({ id }) => id));
   const rows = [...own, ...found.filter(({ id }) => !seen.has(id))];
-  const waiting = await waitingRooms(db, account, pattern);
+  const waiting = await waitingRooms(db, account, search);
   return [...(await summaries(db, account, rows)), ...waiting];
 }
 
-/** Null unless the account may know of it: a member, or anybody where it can be joined by its name. */
+/** Null: there is no such room. Does not ask whether the account may know of it: the caller has. */
 export async function summaryOf(db: Db, account: AccountId, conversation: ConversationId): Promise<RoomSummary | null> {
   const row = await db.selectFrom("conversations").select(columns).where("id", "=", conversation).executeTakeFirst();
   const [summary] = row ? await summaries(db, account, [row]) : [];
@@ -63,7 +64,7 @@ function ownRooms(db: Db, account: AccountId): Promise<Row[]> {
     .execute();
 }
 
-function searchRooms(db: Db, pattern: string): Promise<Row[]> {
+function searchRooms(db: Db, { key, pattern }: Search): Promise<Row[]> {
   return db
     .selectFrom("conversations")
     .select(columns)
@@ -71,6 +72,7 @@ function searchRooms(db: Db, pattern: string): Promise<Row[]> {
     .where("is_deleted", "=", 0)
     .where("join_policy", "in", ["open", "approval"])
     .where((eb) => matches(eb.ref("search_key"), pattern))
+    .orderBy((eb) => eb.case().when("handle_key", "=", key).then(0).else(1).end())
     .orderBy("member_count", "desc")
     .orderBy("id")
     .limit(foundRooms)
@@ -116,7 +118,7 @@ function summary(row: Row, role: MembersTable["role"] | null, pending: RoomSumma
 }
 
 /** One's own, those that one wants into, and those that are found. */
-async function waitingRooms(db: Db, account: AccountId, pattern: string | null): Promise<RoomSummary[]> {
+async function waitingRooms(db: Db, account: AccountId, search: Search | null): Promise<RoomSummary[]> {
   const rows = await db
     .selectFrom("waiting_rooms")
     .leftJoin("join_wishes", (join) =>
@@ -127,8 +129,16 @@ async function waitingRooms(db: Db, account: AccountId, pattern: string | null):
       eb.or([
         eb("owner", "=", account),
         eb("join_wishes.account", "is not", null),
-        ...(pattern === null ? [] : [matches(eb.ref("search_key"), pattern)]),
+        ...(search === null ? [] : [matches(eb.ref("search_key"), search.pattern)]),
       ]),
+    )
+    .orderBy((eb) =>
+      eb
+        .case()
+        .when("waiting_rooms.handle_key", "=", search?.key ?? "")
+        .then(0)
+        .else(1)
+        .end(),
     )
     .orderBy("created_at_ms", "desc")
     .limit(2 * foundRooms)

@@ -111,6 +111,24 @@ test("[P9.4] who is banned does not come in by a link either, and can be let in 
   expect((await bob.call(endpoints.conversation, { params: { id: room.id } })).room).toMatchObject({ until_seq: null });
 });
 
+test("a link opens rooms of thousands of records, and even further pages are not without end", async () => {
+  const { server, people } = await startWithPeople({ config: { rateLimitScale: 1 } });
+  await using _ = server;
+  const { alice, bob } = people;
+  const room = await createRoom(alice);
+  const invite = await room.invite(alice);
+  expect((await open(bob, room, invite)).status).toBe(200);
+  const statuses: number[] = [];
+  for (let page = 0; page < 100; page++) statuses.push((await records(bob, room, invite, 100 * page)).status);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  const firstPages = async () => {
+    for (let count = 0; count < 100; count++) if ((await records(bob, room, invite)).status === 429) return count;
+    return 100;
+  };
+  expect(await firstPages()).toBeLessThan(100);
+  expect((await records(bob, room, invite, 100)).status).toBe(200);
+});
+
 test("trying out links is limited", async () => {
   const { server, people } = await startWithPeople({ config: { rateLimitScale: 1 } });
   await using _ = server;

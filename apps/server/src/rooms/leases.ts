@@ -11,25 +11,36 @@ export interface Lease {
 interface Held {
   readonly holder: string;
   readonly untilMs: number;
+  /** Somebody else has asked meanwhile. */
+  readonly isWanted: boolean;
 }
 
 export class RotationLeases {
   readonly #held = new Map<ConversationId, Held>();
   readonly #leaseMs: number;
+  /** After a lease that came to nothing: how long only the others may have it, who were told to come back at its end. */
+  readonly #othersMs: number;
   readonly #now: () => number;
 
   constructor(leaseMs: number, now: () => number) {
     this.#leaseMs = leaseMs;
+    this.#othersMs = leaseMs / 4;
     this.#now = now;
   }
 
-  /** Whoever holds it already holds it on, from now. */
+  /** Asking again does not make it longer, and who let it run out while others waited lets them go first. */
   take(conversation: ConversationId, holder: string): Lease {
     const nowMs = this.#now();
     const held = this.#held.get(conversation);
-    if (held && held.holder !== holder && held.untilMs > nowMs) return { granted: false, retryAfterMs: held.untilMs - nowMs };
+    if (held && held.untilMs > nowMs) {
+      if (held.holder === holder) return { granted: true, retryAfterMs: 0 };
+      this.#held.set(conversation, { ...held, isWanted: true });
+      return { granted: false, retryAfterMs: held.untilMs - nowMs };
+    }
+    if (held?.holder === holder && held.isWanted && this.#overMs(held) > nowMs)
+      return { granted: false, retryAfterMs: this.#overMs(held) - nowMs };
     this.#sweep(nowMs);
-    this.#held.set(conversation, { holder, untilMs: nowMs + this.#leaseMs });
+    this.#held.set(conversation, { holder, untilMs: nowMs + this.#leaseMs, isWanted: false });
     return { granted: true, retryAfterMs: 0 };
   }
 
@@ -38,7 +49,12 @@ export class RotationLeases {
     this.#held.delete(conversation);
   }
 
+  /** When it counts for nothing any more. */
+  #overMs({ untilMs, isWanted }: Held): number {
+    return isWanted ? untilMs + this.#othersMs : untilMs;
+  }
+
   #sweep(nowMs: number): void {
-    for (const [conversation, { untilMs }] of this.#held) if (untilMs <= nowMs) this.#held.delete(conversation);
+    for (const [conversation, held] of this.#held) if (this.#overMs(held) <= nowMs) this.#held.delete(conversation);
   }
 }

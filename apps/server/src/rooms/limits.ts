@@ -10,6 +10,8 @@ const rates = {
   /** A device that answers many who lost their keys. */
   letter: { burst: 300, perMinute: 120 },
   invite: { burst: 60, perMinute: 60 },
+  /** Further pages of the records that an invite opens. */
+  invitePage: { burst: 600, perMinute: 600 },
 } as const satisfies Record<string, Rate>;
 
 export type RoomLimits = { readonly [Name in keyof typeof rates]: RateLimit };
@@ -23,5 +25,6 @@ export function createRoomLimits(scale: number, now: () => number): RoomLimits {
     ask: limit("ask"),
     letter: limit("letter"),
     invite: limit("invite"),
+    invitePage: limit("invitePage"),
   };
 }

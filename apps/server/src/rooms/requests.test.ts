@@ -193,3 +193,22 @@ test("asking is limited", async () => {
   for (let count = 0; count < 100 && answers.at(-1) !== 429; count++) answers.push((await ask(bob, room, request)).status);
   expect([answers[0], answers.at(-1)]).toEqual([201, 429]);
 });
+
+test("[P9.9] whoever was away is told by the list that somebody waits to be let in, and that nobody does any more", async () => {
+  const { server, people } = await startWithPeople();
+  await using _ = server;
+  const { alice, bob, carol } = people;
+  const room = await createRoom(alice, { settings: approval });
+  const longAgo = Date.now() - 60_000;
+  const waitingSince = async (act: () => Promise<unknown>) => {
+    await server.core.db.updateTable("conversations").set({ changed_at_ms: longAgo }).execute();
+    await act();
+    const { conversations } = await alice.call(endpoints.conversations, { query: { changed_since_ms: String(longAgo + 1) } });
+    return conversations.map((listed) => listed.room?.pending_joins);
+  };
+  const params = { id: room.id };
+  expect(await waitingSince(() => room.ask(bob))).toEqual([1]);
+  expect(await waitingSince(() => room.ask(carol))).toEqual([2]);
+  expect(await waitingSince(() => bob.call(endpoints.withdrawJoin, { params }))).toEqual([1]);
+  expect(await waitingSince(() => alice.call(endpoints.declineJoin, { params: { ...params, account: carol.id } }))).toEqual([0]);
+});

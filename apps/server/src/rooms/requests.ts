@@ -9,7 +9,7 @@ import {
   type SignedJson,
   signedFromJson,
 } from "@cychat/protocol";
-import { checkJoinRequest, checkLogPlace, checkRecordKnown, findDeviceKey, isBanned } from "../chats/service.ts";
+import { checkJoinRequest, checkLogPlace, checkRecordKnown, findDeviceKey, isBanned, touch } from "../chats/service.ts";
 import type { Db } from "../database/engine.ts";
 import type { Principal } from "../http/principal.ts";
 import { p256PublicKey, verifySigned } from "../keys/service.ts";
@@ -76,11 +76,21 @@ export async function putJoinRequest(
     await assertJoinable(trx, account, conversation);
     await deleteJoinRequest(trx, conversation, account);
     await trx.insertInto("join_requests").values({ conversation, account, payload, signature, at_ms: atMs }).execute();
+    // Whoever may answer and is offline is told by the list.
+    await touch(trx, conversation);
   });
 }
 
-/** False when there was none. */
-export async function deleteJoinRequest(db: Db, conversation: ConversationId, account: AccountId): Promise<boolean> {
+/** Takes back or declines. False when there was none. */
+export async function endJoinRequest(db: Db, conversation: ConversationId, account: AccountId): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const wasThere = await deleteJoinRequest(trx, conversation, account);
+    if (wasThere) await touch(trx, conversation);
+    return wasThere;
+  });
+}
+
+async function deleteJoinRequest(db: Db, conversation: ConversationId, account: AccountId): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom("join_requests")
     .where("conversation", "=", conversation)

@@ -9,7 +9,10 @@ export interface NamedRoom {
   readonly description: string | null;
 }
 
-/** Throws `room-exists`. */
+/** Of one owner; a client with keys opens them, so that more wait only where there is none. */
+const maxWaitingRooms = 20;
+
+/** Throws `room-exists`, or `rate-limited` while too many rooms of the owner wait. */
 export async function makeWaitingRoom(db: Db, owner: AccountId, { handle, description }: NamedRoom, atMs: number): Promise<void> {
   const key = handleKey(handle);
   const row = { handle_key: key, handle, description, search_key: searchKey(handle, description), owner, created_at_ms: atMs };
@@ -17,6 +20,9 @@ export async function makeWaitingRoom(db: Db, owner: AccountId, { handle, descri
     await db.transaction().execute(async (trx) => {
       const taken = await trx.selectFrom("conversations").select("id").where("handle_key", "=", key).executeTakeFirst();
       if (taken) throw new ProtocolError("room-exists");
+      const waiting = await trx.selectFrom("waiting_rooms").select("handle_key").where("owner", "=", owner).execute();
+      if (waiting.length >= maxWaitingRooms)
+        throw new ProtocolError("rate-limited", "Too many of your rooms wait: open them with a client that has your keys.");
       await trx.insertInto("waiting_rooms").values(row).execute();
     });
   } catch (error) {

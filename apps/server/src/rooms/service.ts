@@ -12,7 +12,7 @@ import {
   type SignedJson,
   signedToJson,
 } from "@cychat/protocol";
-import { type Chats, readLetters, readRecords, readSeals, searchPattern } from "../chats/service.ts";
+import { type Chats, handleKey, readLetters, readRecords, readSeals, searchPattern } from "../chats/service.ts";
 import type { Core } from "../core.ts";
 import type { Principal } from "../http/principal.ts";
 import type { SeedView } from "../messages/service.ts";
@@ -59,14 +59,13 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
   };
 
   const proven = async (account: AccountId, invite: InviteId, given: GivenProof): Promise<InviteProof> => {
-    limits.invite.take(account);
     const proof = { ...given, account, invite, nowMs: now() };
     await assertInvite(db, proof);
     return proof;
   };
 
   return {
-    /** Throws `room-exists` or `rate-limited`. */
+    /** Throws `room-exists`, or `rate-limited`: also while too many of the account's rooms wait. */
     async make(account: AccountId, handle: string, description: string | null): Promise<RoomSummary> {
       limits.seedRoom.take(account);
       const atMs = now();
@@ -94,7 +93,8 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
     /** Throws `rate-limited`. */
     async find(account: AccountId, search: string | undefined): Promise<RoomSummary[]> {
       if (search !== undefined) limits.search.take(account);
-      return findRooms(db, { account, pattern: search === undefined ? null : searchPattern(search) });
+      const wanted = search === undefined ? null : { key: handleKey(search.trim()), pattern: searchPattern(search) };
+      return findRooms(db, account, wanted);
     },
 
     async members(account: AccountId, conversation: ConversationId): Promise<EndpointAnswer<typeof endpoints.roomMembers>> {
@@ -143,7 +143,7 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
 
     /** Throws `not-found`. */
     async withdrawJoin(account: AccountId, conversation: ConversationId): Promise<void> {
-      if (!(await requests.deleteJoinRequest(db, conversation, account))) throw new ProtocolError("not-found");
+      if (!(await requests.endJoinRequest(db, conversation, account))) throw new ProtocolError("not-found");
       await announceJoins(core, conversation, account);
     },
 
@@ -160,7 +160,7 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
     async declineJoin(account: AccountId, conversation: ConversationId, asker: AccountId): Promise<void> {
       const { role } = await chats.current(account, conversation);
       if (role === "member") throw new ProtocolError("not-allowed");
-      if (!(await requests.deleteJoinRequest(db, conversation, asker))) throw new ProtocolError("not-found");
+      if (!(await requests.endJoinRequest(db, conversation, asker))) throw new ProtocolError("not-found");
       await announceJoins(core, conversation, asker);
     },
 
@@ -189,6 +189,7 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
 
     /** Throws `not-found`, `bad-signature`, `banned`, `invite-ended` or `rate-limited`. */
     async openInvite(account: AccountId, invite: InviteId, given: GivenProof) {
+      limits.invite.take(account);
       const proof = await proven(account, invite, given);
       const { conversation } = proof;
       const [room, seals, letters, profile] = await Promise.all([
@@ -202,6 +203,7 @@ export function createRooms({ core, bus, chats, now }: RoomsDeps) {
 
     /** Throws as `openInvite`. */
     async inviteRecords(account: AccountId, invite: InviteId, given: GivenProof, from: number) {
+      (from === 0 ? limits.invite : limits.invitePage).take(account);
       const { conversation } = await proven(account, invite, given);
       return readRecords(db, conversation, from, null);
     },

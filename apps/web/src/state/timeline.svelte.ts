@@ -73,10 +73,11 @@ export class Timeline {
     try {
       const history = await this.client.history(this.conversation, input);
       const known = new Set(this.messages.map((message) => message.id));
-      const older = history.messages.filter((message) => !known.has(message.id));
+      const loaded = withoutDoubles(history.messages);
+      const older = loaded.filter((message) => !known.has(message.id));
       if (input.before !== undefined) this.origin += older.length;
       if (replace) {
-        this.messages = ordered(history.messages);
+        this.messages = ordered(loaded);
         this.origin = 0;
       } else {
         this.messages = ordered([...older, ...this.messages]);
@@ -98,8 +99,9 @@ export class Timeline {
     const oldestSeq = next.find((message) => message.seq !== null)?.seq ?? 0;
     for (const message of changed) {
       const index = indexOf.get(message.id);
-      if (index !== undefined) next[index] = message;
-      else if (!this.loaded || this.reachedStart || message.seq === null || message.seq > oldestSeq) next.push(message);
+      if (index !== undefined) {
+        if (isSameEntry(next[index] as MessageView, message)) next[index] = message;
+      } else if (!this.loaded || this.reachedStart || message.seq === null || message.seq > oldestSeq) next.push(message);
     }
     this.messages = ordered(next);
   }
@@ -159,6 +161,16 @@ export type Mentions = readonly (RoomPersonView | "all")[];
 
 const named = (mentions: Mentions) =>
   mentions.length > 0 ? { mentions: mentions.map((who) => (who === "all" ? who : who.id)) } : {};
+
+/** An id that somebody has used for another message, too, belongs to the one that is here. */
+const isSameEntry = (known: MessageView, message: MessageView) =>
+  known.seq === null || message.seq === null || known.seq === message.seq;
+
+/** Of messages with the same id only the first one: a list must not have a key twice. */
+function withoutDoubles(messages: readonly MessageView[]): readonly MessageView[] {
+  const ids = new Set<MessageId>();
+  return messages.filter(({ id }) => !ids.has(id) && ids.add(id));
+}
 
 function ordered(messages: readonly MessageView[]): readonly MessageView[] {
   for (let index = 1; index < messages.length; index++) {

@@ -22,7 +22,9 @@ export function messageMenu(view: ConversationView, message: MessageView, onedit
   const items: MenuItem[] = [{ label: text.copy, icon: Copy, testid: "message-copy", act: () => void copyText(message.text) }];
   if (isRoom(view) && message.seq !== null) items.push(...roomItems(view, message, onedit));
   if (message.seq !== null) {
-    if (message.mine || view.room?.rights.moderate)
+    // A deletion is a message, too.
+    const mayDelete = isRoom(view) ? view.room.rights.moderate || (message.mine && view.room.rights.post) : message.mine;
+    if (mayDelete)
       items.push({
         label: text.delete,
         icon: Trash,

@@ -1,5 +1,5 @@
 // One conversation: its records and keys, its messages here, and everything that changes them, one after another.
-import { CryptoError } from "@cychat/crypto";
+import { CryptoError, membersOf } from "@cychat/crypto";
 import { type AccountId, type Entry, endpoints, limits, type MessageEntry } from "@cychat/protocol";
 import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Core } from "../core.ts";
@@ -125,6 +125,12 @@ export class Conversation {
     this.#missing.reconnected();
   }
 
+  /** Keys that were asked for have come, all or some. */
+  async takeLetters(): Promise<void> {
+    this.#missing.answered();
+    await this.heal();
+  }
+
   /** Runs a task alone in this conversation, with its keys read in. What it throws is the caller's. */
   run<T>(task: () => Promise<T>): Promise<T> {
     return this.queue.run(async () => {
@@ -177,8 +183,11 @@ export class Conversation {
   /** How far everybody else in a room has got; where somebody is not known, nothing is claimed. */
   async measureProgress(): Promise<void> {
     const { room, peerReadSeq, peerDeliveredSeq } = this.#record;
-    if (room === null || this.progress.size < room.memberCount - 1 || this.progress.size === 0) return;
-    const all = [...this.progress.values()];
+    const { state } = this.chain;
+    if (room === null || state === null) return;
+    const others = membersOf(state).filter(({ account }) => account !== this.core.me.account);
+    const all = others.map(({ account }) => this.progress.get(account)).filter((progress) => progress !== undefined);
+    if (all.length === 0 || all.length < others.length) return;
     const readSeq = Math.min(...all.map((progress) => progress.readSeq));
     const deliveredSeq = Math.min(...all.map((progress) => progress.deliveredSeq));
     if (readSeq > peerReadSeq || deliveredSeq > peerDeliveredSeq)
@@ -343,6 +352,7 @@ export class Conversation {
     const { entries, lastSeq } = await this.#entries({ limit: String(firstPage) });
     const first = entries[0];
     if (first === undefined) return "told";
+    demandUnbroken(entries);
     // The safe first: it holds the newest record that any of our devices has seen, and fewer than that is a rollback.
     await this.keyring.refresh();
     await this.chain.catchUp();
@@ -355,10 +365,25 @@ export class Conversation {
     if (this.#record.fromSeq !== before) return;
     const limit = String(Math.min(limits.historyPage, Math.max(firstPage, wanted)));
     const { entries } = await this.#entries({ before: String(before), limit });
+    await this.#demandWhole(entries, before - 1, Number(limit));
     const reachedStart = entries.length === 0 || (entries[0]?.seq ?? 0) <= this.firstSeq;
     const result = await this.#intake().backward(entries, reachedStart);
     await this.#commit(result, []);
     await this.recount();
+  }
+
+  /** A page that ends at `last` and has `wanted` entries, or all that there are before. Throws broken-chain, history-truncated. */
+  async #demandWhole(entries: readonly Entry[], last: number, wanted: number): Promise<void> {
+    demandUnbroken(entries);
+    const first = entries[0]?.seq ?? last + 1;
+    const { room } = this.#record;
+    if (entries.length < wanted && first > this.firstSeq && room !== null) {
+      // A room that one has just come into may not have been listed yet; the records say whether the answer is true.
+      const { room: facts } = await this.core.http.call(endpoints.conversation, { params: { id: this.id } });
+      if (facts) await this.patch({ room: { ...(this.#record.room ?? room), firstSeq: facts.first_seq } });
+    }
+    const isWhole = entries.length >= wanted || first <= this.firstSeq;
+    if (!isWhole || (entries.length > 0 && entries.at(-1)?.seq !== last)) throw new ClientError("history-truncated");
   }
 
   async #entries(query: { after?: string; before?: string; limit: string }) {
@@ -454,6 +479,12 @@ export class Conversation {
     );
     if (unread.length !== this.#record.unread) await this.patch({ unread: unread.length });
   }
+}
+
+/** Throws broken-chain for a page that leaves something out. */
+function demandUnbroken(entries: readonly Entry[]): void {
+  const first = entries[0]?.seq ?? 0;
+  if (!entries.every(({ seq }, index) => seq === first + index)) throw new ClientError("broken-chain");
 }
 
 function countsAsUnread(message: StoredMessage): boolean {

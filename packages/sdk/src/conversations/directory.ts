@@ -120,7 +120,9 @@ export class Directory {
       if (account !== me.account) conversation.progress.set(account, { readSeq, deliveredSeq });
     }
     const parts = this.#listedParts(record, listed);
-    const room = { ...(record.room ?? emptyRoom), firstSeq: facts.first_seq, joinRequests: facts.pending_joins };
+    const before = record.room ?? emptyRoom;
+    const isOld = listed.changed_at_ms < record.listedAtMs;
+    const room = { ...before, firstSeq: facts.first_seq, joinRequests: isOld ? before.joinRequests : facts.pending_joins };
     const isBack = record.state === "former" && parts.state !== "former";
     await conversation.patch({
       ...parts,

@@ -72,7 +72,13 @@ export class VaultKeeper {
 
   /** Changes one setting for all devices; the latest change counts where two change it. */
   async setSetting(name: string, value: CborValue): Promise<void> {
+    await this.changeSetting(name, () => value);
+  }
+
+  /** The same, from the value as it is; `change` must be a pure function of it. */
+  async changeSetting(name: string, change: (value: CborValue | undefined) => CborValue): Promise<void> {
     await this.update((contents) => {
+      const value = change(contents.settings.get(name)?.value);
       const changedAtMs = Math.max(Math.round(this.options.now()), (contents.settings.get(name)?.changedAtMs ?? 0) + 1);
       return { ...contents, settings: new Map(contents.settings).set(name, { value, changedAtMs }) };
     });

@@ -49,6 +49,16 @@ describe("forward", () => {
     expect(chains.settle((erased, by) => erased === id(2) && by === account, true)).toEqual({ missing: [], healed: [] });
   });
 
+  test("[P9.12] an erased entry is no gap for who may not read whether it was deleted; what is missing without a trace is", () => {
+    const chains = fresh();
+    chains.forward(link(1), true);
+    chains.erasedForward(device, account, id(2));
+    chains.forward(link(3), true);
+    chains.forward(link(5), true);
+    expect(chains.settle(never, true, (erased) => erased === id(2))).toEqual({ missing: [50], healed: [] });
+    expect(chains.settle(never, true).missing).toEqual([30]);
+  });
+
   test("an erased entry without one is told once everything is read, and not before: its deletion may follow", () => {
     const chains = fresh();
     chains.forward(link(1), true);

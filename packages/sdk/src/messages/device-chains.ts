@@ -101,9 +101,13 @@ export class DeviceChains {
 
   /**
    * Looks at the holes again with the deletions known by now. `upToDate`: nothing newer exists on the server, so a
-   * deletion that explains a hole would be here.
+   * deletion that explains a hole would be here, unless it is one of those that the reader may not read (`isHidden`).
    */
-  settle(isDeleted: (id: MessageId, by: AccountId) => boolean, upToDate: boolean): Settled {
+  settle(
+    isDeleted: (id: MessageId, by: AccountId) => boolean,
+    upToDate: boolean,
+    isHidden: (id: MessageId) => boolean = () => false,
+  ): Settled {
     const healed = this.#healed;
     this.#healed = [];
     const missing: number[] = [];
@@ -115,7 +119,8 @@ export class DeviceChains {
       return true;
     });
     this.#gaps = this.#gaps.map((gap) => {
-      if (gap.reported || (!upToDate && gap.erased.length >= gap.missing)) return gap;
+      const mayBeDeleted = !upToDate || gap.erased.every((id) => isDeleted(id, gap.account) || isHidden(id));
+      if (gap.reported || (mayBeDeleted && gap.erased.length >= gap.missing)) return gap;
       missing.push(gap.seq);
       return { ...gap, reported: true };
     });

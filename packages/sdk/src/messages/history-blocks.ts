@@ -74,9 +74,21 @@ export class HistoryBlocks {
     return found;
   }
 
-  async find(id: MessageId, from: number, to: number): Promise<StoredMessage | undefined> {
-    for (const block of this.#cache.values()) for (const message of block.values()) if (message.id === id) return message;
-    return (await this.newestBefore(to + 1, from, 1, (message) => message.id === id))[0];
+  /** `matches`: of two that somebody gave the same id, the one that is meant. */
+  async find(
+    id: MessageId,
+    from: number,
+    to: number,
+    matches: (message: StoredMessage) => boolean = () => true,
+  ): Promise<StoredMessage | undefined> {
+    const isIt = (message: StoredMessage) => message.id === id && matches(message);
+    return this.recent(isIt) ?? (await this.newestBefore(to + 1, from, 1, isIt))[0];
+  }
+
+  /** Among those that are in memory. */
+  recent(isIt: (message: StoredMessage) => boolean): StoredMessage | undefined {
+    for (const block of this.#cache.values()) for (const message of block.values()) if (isIt(message)) return message;
+    return undefined;
   }
 
   async #block(number: number): Promise<Block> {

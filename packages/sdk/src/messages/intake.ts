@@ -257,6 +257,8 @@ export class Intake {
     }
     this.#unreadable.delete(entry.seq);
     const { content, sentAtMs } = opened;
+    const isShown = content.kind !== "delete" && content.kind !== "edit";
+    if (isShown && this.#isSecond(entry)) return this.#add({ ...place, kind: "control", ...nothing });
     const noted = wrong ?? (verdict === "forked" || verdict === "reordered" ? problem(verdict) : null);
     const message: StoredMessage = { ...place, kind: "control", text: "", sentAtMs, problem: noted, envelope: null };
     if (content.kind === "delete") {
@@ -292,12 +294,27 @@ export class Intake {
     return mentions.filter((mention) => mention !== "all" || isModerator(role));
   }
 
-  async #known(id: MessageId): Promise<StoredMessage | undefined> {
+  /** Exactly the envelope that is named: an id alone can be used by anybody. */
+  async #known({ messageId, envelopeHash }: MessageTarget): Promise<StoredMessage | undefined> {
     const { fromSeq, toSeq } = this.record;
+    // Of what is erased only the number and the id are left.
+    const isMeant = ({ kind, envelopeHash: hash }: StoredMessage) =>
+      hash === null ? kind === "deleted" : equalBytes(hash, envelopeHash);
     return (
-      [...this.#messages.values()].find((message) => message.id === id) ??
-      (toSeq >= fromSeq ? await this.parts.history.find(id, fromSeq, toSeq) : undefined)
+      [...this.#messages.values()].find((message) => message.id === messageId && isMeant(message)) ??
+      (toSeq >= fromSeq ? await this.parts.history.find(messageId, fromSeq, toSeq, isMeant) : undefined)
     );
+  }
+
+  /** Of two messages that somebody gave the same id, the first one has it; the other one is not shown. */
+  #isSecond({ id, seq }: MessageEntry): boolean {
+    const isOther = (message: StoredMessage) =>
+      message.id === id && message.seq !== seq && ["text", "unknown", "deleted"].includes(message.kind);
+    const other = [...this.#messages.values()].find(isOther) ?? this.parts.history.recent(isOther);
+    if (other === undefined) return false;
+    this.#problem ??= problem("message-id-reused");
+    if (other.seq > seq) this.#messages.set(other.seq, { ...other, kind: "control", ...nothing });
+    return other.seq < seq;
   }
 
   /** One deletes what one's own account wrote, a moderator whatever there is; and exactly the envelope that one names. */
@@ -309,7 +326,7 @@ export class Intake {
     const moderated = this.#deletion(byModerator(messageId));
     if (isModerated && (moderated?.seq === undefined || seq < moderated.seq))
       this.#deletions.set(byModerator(messageId), deletion);
-    const known = await this.#known(messageId);
+    const known = await this.#known(target);
     if (known === undefined || known.kind === "control" || known.kind === "system") return;
     if (known.envelopeHash === null && known.kind !== "deleted") return;
     const counted = this.#deletionOf(messageId, known.sender, known.envelopeHash);
@@ -326,18 +343,22 @@ export class Intake {
     if (before !== undefined && before.seq >= edit.seq) return;
     const kept: EditRecord = { ...edit, envelopeHash };
     this.#edits.set(key, kept);
-    const known = await this.#known(messageId);
+    const known = await this.#known(target);
     if (known?.kind === "text" && known.sender === edit.by) this.#messages.set(known.seq, editedNow(known, kept));
   }
 
   async #finish(record: ConversationRecord): Promise<IntakeResult> {
     const upToDate = record.toSeq >= record.lastSeq;
-    const { missing, healed } = this.#chains.settle((id, by) => this.#isDeleted(id, by), upToDate);
+    const isHidden = (id: MessageId) => this.#unexplained.some((erased) => erased.id === id && !this.#mayReadSince(erased.seq));
+    // With a room everything in it goes: its last record says so.
+    const isGone = this.parts.chain.state?.room?.isDeleted === true;
+    const isExplained = (id: MessageId, by: AccountId) => isGone || this.#isDeleted(id, by);
+    const { missing, healed } = this.#chains.settle(isExplained, upToDate, isHidden);
     for (const seq of healed) await this.#note(seq, null);
     for (const seq of missing) await this.#note(seq, problem("gap"));
     const unexplained: Unexplained[] = [];
     for (const erased of this.#unexplained) {
-      const explained = this.#isDeleted(erased.id, erased.sender);
+      const explained = isExplained(erased.id, erased.sender);
       if (!explained) unexplained.push(erased);
       if (explained || (upToDate && erased.certain && this.#mayReadSince(erased.seq)))
         await this.#note(erased.seq, explained ? null : problem("unexplained-erasure"));

@@ -16,7 +16,6 @@ import { assertKeys } from "../keys/account-directory.ts";
 import { problem } from "../problems.ts";
 import type { Members } from "./members.ts";
 import type { RoomParts } from "./room-parts.ts";
-import { isModerator } from "./room-record.ts";
 
 type Ask = Extract<ServerFrame, { type: "ask" }>;
 
@@ -37,7 +36,8 @@ export class Asks {
       await (ask.kind === "seals" ? this.#writeLetter(conversation, ask) : this.#admit(conversation, ask));
     } catch (error) {
       if (!hasCode(error, ...forgeries)) throw error;
-      await conversation.patch({ failure: problem("request-forged") });
+      // What blocks writing stays to be seen.
+      if (conversation.record.failure === null) await conversation.patch({ failure: problem("request-forged") });
     }
   }
 
@@ -49,11 +49,9 @@ export class Asks {
     const chain = await conversation.run(async () => conversation.chain.state);
     if (asked.conversation !== ask.conversation) throw new CryptoError("wrong-conversation");
     if (chain?.room == null) return;
-    const mine = memberOf(chain, core.me.account);
-    const { join } = chain.room.settings;
-    if (mine === undefined || (join === "open" ? false : join === "invitation" || !isModerator(mine.role))) return;
-    if (chain.room.bans.includes(ask.account)) return;
-    await this.members.admit(ask.conversation, ask.account, request);
+    if (memberOf(chain, core.me.account) === undefined || chain.room.bans.includes(ask.account)) return;
+    // Only where everybody may come in does a device answer by itself; where an admin decides, a human does.
+    if (chain.room.settings.join === "open") await this.members.admit(ask.conversation, ask.account, request, "open");
   }
 
   /** The keys that the asking account may read, of those that are here. */

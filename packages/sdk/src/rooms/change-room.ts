@@ -16,8 +16,8 @@ export interface WantedChange {
   readonly renew?: boolean;
 }
 
-/** From the state as it is right now; null when there is nothing to do any more. */
-export type MakeChange = (chain: ChainState) => Promise<WantedChange | null> | WantedChange | null;
+/** From the state as it is right now; null when there is nothing to do any more, `again` when a newer state is known by now. */
+export type MakeChange = (chain: ChainState) => Promise<WantedChange | "again" | null> | WantedChange | null;
 
 const attempts = 12;
 
@@ -30,6 +30,7 @@ export async function makeRoomRecord(conversation: Conversation, make: MakeChang
       continue;
     }
     const wanted = await make(chain);
+    if (wanted === "again") continue;
     if (wanted === null || (await attemptRecord(conversation, chain, wanted))) return;
   }
   throw new ClientError("record-conflict");

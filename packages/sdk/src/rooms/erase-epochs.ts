@@ -5,12 +5,12 @@ import type { Conversation } from "../conversations/conversation.ts";
 /** In the conversation's queue. What the server claims here can only take keys of messages that it has not any more. */
 export async function eraseEndedEpochs({ core, id, chain, keyring, record }: Conversation): Promise<void> {
   const { state } = chain;
-  if (state === null || !record.created) return;
+  // What waits to be opened here may need its key.
+  if (state === null || !record.created || record.unreadable.length > 0) return;
   const closed = [...keyring.keys.keys()].filter((epoch) => epoch < state.epoch);
   if (closed.length === 0) return;
   const { epochs } = await core.http.call(endpoints.liveEpochs, { params: { id } });
   const live = new Set(epochs);
-  // What waits to be healed here may need its key.
   const ended = closed.filter((epoch) => !live.has(epoch));
   await keyring.erase(ended);
 }

@@ -23,6 +23,7 @@ import {
   verifyRecord,
 } from "@cychat/crypto";
 import {
+  type CborValue,
   type ConversationId,
   decodeRecord,
   type EndpointAnswer,
@@ -54,6 +55,8 @@ const yearMs = 366 * 24 * 3600 * 1000;
 const maxUses = 10_000;
 const attempts = 8;
 const recordPage = 100;
+/** A link that is being made is in the vault for so long, at most, before it is in the records. */
+const makingMs = 3600_000;
 
 export class Invites {
   constructor(readonly parts: RoomParts) {}
@@ -68,8 +71,16 @@ export class Invites {
     const { sealKeyPair, signKey } = derived;
     const invite: RoomInvite = { id: derived.id, sealKey: sealKeyPair.publicKey, signKey: signKey.publicKey, expiresAtMs, uses };
     // First the vault: a link that the room knows and nobody can show any more would be of no use to anybody.
-    await core.vault.setSetting(linkSetting(derived.id), secret);
-    await changeRoomBy(directory.room(id), (chain) => {
+    const conversation = directory.room(id);
+    const chain = await conversation.run(async () => conversation.chain.state);
+    const live = new Set((chain?.room?.invites ?? []).map((known) => known.id));
+    const nowMs = Math.round(core.time.now());
+    await core.vault.changeSetting(linksSetting(id), (value) => [
+      // Those of links that have ended go; one that another device is just making is not in the records yet.
+      ...linksOf(value).filter(([known, , madeAtMs]) => live.has(known) || nowMs - madeAtMs < makingMs),
+      [derived.id, secret, nowMs],
+    ]);
+    await changeRoomBy(conversation, (chain) => {
       if (chain.room?.invites.some((known) => known.id === derived.id)) return null;
       return { changes: [{ kind: "invite", invite }] };
     });
@@ -89,7 +100,7 @@ export class Invites {
       const isLive = chain.room?.invites.some((known) => known.id === invite) ?? false;
       return isLive ? { changes: [{ kind: "end-invite", invite }] } : null;
     });
-    await this.parts.core.vault.setSetting(linkSetting(invite), null);
+    await this.parts.core.vault.changeSetting(linksSetting(id), (value) => linksOf(value).filter(([known]) => known !== invite));
   }
 
   async preview(link: string): Promise<InvitePreview> {
@@ -181,7 +192,7 @@ export class Invites {
     const pin = await this.#pinOf(conversation);
     let chain: ChainState | null = null;
     for (;;) {
-      const from = (chain?.index ?? -1) + 1;
+      const from: number = (chain?.index ?? -1) + 1;
       const { records } = await core.http.call(endpoints.inviteRecords, { params, body: { ...proof, from } });
       await core.accounts.prefetch(records.map(({ record }) => decodeRecord(signedFromJson(record).payload).author));
       for (const [index, { record, members, seq }] of records.entries()) {
@@ -191,6 +202,8 @@ export class Invites {
         chain = await verifyRecord(chain, evidence, (account) => core.accounts.get(account), options);
       }
       if (records.length < recordPage) break;
+      // The same ones again and again would keep this going for ever.
+      if ((chain?.index ?? -1) < from) throw new ClientError("rollback");
     }
     if (chain === null) throw new ClientError("rollback");
     if (pin !== null) checkPin(chain, pin);
@@ -199,13 +212,20 @@ export class Invites {
   }
 
   #view(id: ConversationId, { id: invite, expiresAtMs, uses }: RoomInvite): InviteView {
-    const secret = this.parts.core.vault.setting(linkSetting(invite));
-    const link = secret instanceof Uint8Array ? `${this.parts.origin}/join#${inviteFragment(id, secret as Bytes)}` : null;
+    const [, secret] = linksOf(this.parts.core.vault.setting(linksSetting(id))).find(([known]) => known === invite) ?? [];
+    const link = secret === undefined ? null : `${this.parts.origin}/join#${inviteFragment(id, secret)}`;
     return { id: invite, link, expiresAtMs, usesLeft: uses };
   }
 }
 
-const linkSetting = (invite: InviteId): string => `invite:${invite}`;
+/** The secrets of links that this account made in a room, in its vault. */
+const linksSetting = (id: ConversationId): string => `invites:${id}`;
+
+type KeptLink = readonly [invite: InviteId, secret: Bytes, madeAtMs: number];
+
+function linksOf(value: CborValue | undefined): KeptLink[] {
+  return Array.isArray(value) ? (value as readonly KeptLink[]).filter((link) => Array.isArray(link)) : [];
+}
 
 function parsed(link: string): ReturnType<typeof parseInvite> {
   try {

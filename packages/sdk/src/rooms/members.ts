@@ -4,6 +4,7 @@ import {
   type AccountId,
   type ConversationId,
   endpoints,
+  type JoinPolicy,
   type Member,
   type Role,
   type Signed,
@@ -128,14 +129,18 @@ export class Members {
     await this.parts.read(id);
   }
 
-  /** Lets somebody in who asked. Somebody else may have done so meanwhile. */
-  async admit(id: ConversationId, account: AccountId, request: Signed): Promise<void> {
+  /**
+   * Lets somebody in who asked. Somebody else may have done so meanwhile. `onlyIf`: how the room must be joined when it
+   * happens, for devices that answer by themselves.
+   */
+  async admit(id: ConversationId, account: AccountId, request: Signed, onlyIf?: JoinPolicy): Promise<void> {
     const { core } = this.parts;
     const state = assertKeys(await core.accounts.refresh(account));
     const asked = await verifyJoinRequest(request, state);
     if (asked.conversation !== id || asked.account !== account) throw new ClientError("not-found");
     await changeRoomOf(this.parts, id, (chain) => {
-      if (memberOf(chain, account) !== undefined) return null;
+      const isOtherwise = onlyIf !== undefined && chain.room?.settings.join !== onlyIf;
+      if (isOtherwise || memberOf(chain, account) !== undefined) return null;
       return { changes: [{ kind: "admit", request, generation: state.newestGeneration }] };
     });
   }

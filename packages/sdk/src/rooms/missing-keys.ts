@@ -4,10 +4,13 @@ import { createSealRequest, readableEpochs } from "@cychat/crypto";
 import { endpoints, maxRequestedEpochs, signedToJson } from "@cychat/protocol";
 import type { Conversation } from "../conversations/conversation.ts";
 
+const maxAnswers = 5;
+
 export class MissingKeys {
   readonly #missing = new Set<number>();
   /** On this connection. */
   readonly #askedFor = new Set<number>();
+  #answers = 0;
 
   add(epoch: number): void {
     this.#missing.add(epoch);
@@ -16,6 +19,13 @@ export class MissingKeys {
   /** What was asked for before may have got lost. */
   reconnected(): void {
     this.#askedFor.clear();
+    this.#answers = 0;
+  }
+
+  /** Somebody has written some of them: the rest may be asked for again, of somebody else; not without end. */
+  answered(): void {
+    this.#answers += 1;
+    if (this.#answers <= maxAnswers) this.#askedFor.clear();
   }
 
   /** In the conversation's queue. Costs nothing where nothing is missing. */

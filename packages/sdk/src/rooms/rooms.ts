@@ -17,6 +17,7 @@ import { ClientError, hasCode } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
 import { bodyOf } from "../conversations/submit-record.ts";
 import { assertKeys } from "../keys/account-directory.ts";
+import { problem } from "../problems.ts";
 import { makeRoomRecord } from "./change-room.ts";
 import { leftSetting } from "./left-room.ts";
 import { changeRoomOf, type RoomParts } from "./room-parts.ts";
@@ -171,12 +172,23 @@ export class Rooms {
 
   async update(id: ConversationId, changes: { name?: string; topic?: string; picture?: RoomPicture | null }): Promise<void> {
     const conversation = this.parts.directory.room(id);
-    await changeRoomOf(this.parts, id, () => {
-      const before = conversation.profile.profile ?? { name: conversation.record.room?.name ?? "", topic: "", picture: null };
+    await changeRoomOf(this.parts, id, async (chain) => {
+      // On what others have made of it meanwhile, so that nobody's change undoes another's.
+      try {
+        await conversation.profile.refresh(chain);
+      } catch (error) {
+        if (!hasCode(error, "profile-mismatch")) throw error;
+        await conversation.chain.catchUp();
+        if (conversation.chain.state !== chain) return "again";
+        throw error;
+      }
+      const isWhole = changes.name !== undefined && changes.topic !== undefined && changes.picture !== undefined;
+      const before = conversation.profile.current(chain) === null ? null : conversation.profile.profile;
+      if (before === null && !isWhole) throw new ClientError("undecryptable", problem("undecryptable").message);
       const profile = encodeRoomProfile({
-        name: changes.name === undefined ? before.name : trimmed(changes.name),
-        topic: changes.topic === undefined ? before.topic : trimmed(changes.topic),
-        picture: changes.picture === undefined ? before.picture : changes.picture,
+        name: changes.name === undefined ? (before?.name ?? "") : trimmed(changes.name),
+        topic: changes.topic === undefined ? (before?.topic ?? "") : trimmed(changes.topic),
+        picture: changes.picture === undefined ? (before?.picture ?? null) : changes.picture,
       });
       return hashed(profile);
     });

@@ -43,6 +43,8 @@ type ReceiptFrame = Extract<ServerFrame, { type: "receipt" }>;
 /** Conversations that are caught up with at the same time. */
 const lanes = 4;
 const eraseAfterMs = 2_000;
+/** Rooms that wait for this account's keys are opened so many at a connection. */
+const waitingAtOnce = 10;
 const dayMs = 24 * 3600 * 1000;
 
 export class Sync {
@@ -53,6 +55,8 @@ export class Sync {
   /** Conversations in which messages were erased since their keys were looked through. */
   readonly #erasedIn = new Set<ConversationId>();
   #eraseTimer: unknown = null;
+  /** Receipts came for these before the list that names them: it may be older than the receipts are. */
+  readonly #unlisted = new Set<ConversationId>();
   #keysLookedAtMs = 0;
   #closed = false;
 
@@ -137,6 +141,8 @@ export class Sync {
     const handle = conversation.record.room?.handle ?? null;
     if (handle === null) return;
     const { result } = await this.parts.core.http.call(endpoints.rooms, { query: { search: handle } });
+    // Let in while the server answered.
+    if (conversation.record.state !== "pending") return;
     const found = result.find(({ id }) => id === conversation.id);
     const isTurnedDown = found === undefined || (found.pending === "no" && found.member_role === null);
     const isTold = conversation.record.failure?.code === "join-declined";
@@ -170,7 +176,7 @@ export class Sync {
     );
     if (waiting.length === 0) return;
     const { rooms } = await this.parts.roomActions();
-    for (const room of waiting) await rooms.open(room);
+    for (const room of waiting.slice(0, waitingAtOnce)) await rooms.open(room);
   }
 
   #takeTyping(frame: Extract<ServerFrame, { type: "typing" }>): void {
@@ -272,7 +278,10 @@ export class Sync {
   #takeReceipt(frame: ReceiptFrame): void {
     const { core, directory } = this.parts;
     const conversation = directory.find(frame.conversation);
-    if (conversation === undefined) return;
+    if (conversation === undefined) {
+      this.#readUnlisted(frame.conversation);
+      return;
+    }
     const { record } = conversation;
     const { read_seq: readSeq, delivered_seq: deliveredSeq } = frame;
     if (frame.account === core.me.account) {
@@ -295,6 +304,16 @@ export class Sync {
     if (peer.peerReadSeq === before.readSeq && peer.peerDeliveredSeq === before.deliveredSeq) return;
     void conversation.patch(peer).catch(core.report);
     this.parts.onReceipt(conversation, before);
+  }
+
+  /** Behind a list that is on its way. */
+  #readUnlisted(id: ConversationId): void {
+    if (this.#unlisted.has(id)) return;
+    this.#unlisted.add(id);
+    void this.#queue.run(() => {
+      this.#unlisted.delete(id);
+      return this.#attempt(() => this.read(id));
+    });
   }
 
   /** Own messages up to there were read by one more. */
@@ -332,8 +351,9 @@ export class Sync {
         return sender.pumpAll();
       }
       case "keyring":
-      case "seals":
         return conversation?.heal();
+      case "seals":
+        return conversation?.takeLetters();
       case "joins":
         return frame.conversation === undefined ? undefined : this.read(frame.conversation);
       case "sessions":

@@ -16,6 +16,7 @@ export const rooms: Migration = {
     await roomTables(db);
     await requestTables(db);
     await waitingRooms(db);
+    await guardMessageIds(db);
   },
 };
 
@@ -182,4 +183,16 @@ async function waitingRooms(db: AnyDatabase): Promise<void> {
     .addPrimaryKeyConstraint("join_wishes_pk", ["handle_key", "account"])
     .execute();
   await schema.createIndex("join_wishes_account").on("join_wishes").column("account").execute();
+}
+
+/**
+ * In one conversation a message id belongs to the first device that used it. A trigger, and no narrower unique index in place
+ * of `entries_message`: that would copy the largest table, and fail where direct chats of old hold an id twice. It looks into
+ * the index that there is. Rooms have had it from the start, so that in a room an id names one message.
+ */
+async function guardMessageIds(db: AnyDatabase): Promise<void> {
+  await sql`
+    create trigger entries_message_once before insert on entries
+    when exists (select 1 from entries where message_id = new.message_id and conversation = new.conversation)
+    begin select raise(abort, 'message id used'); end`.execute(db);
 }

@@ -8,6 +8,7 @@ interface Stored {
   readonly seq: number;
   readonly at_ms: number;
   readonly envelope_hash: Uint8Array;
+  readonly device: string;
 }
 
 type Row = [string, number, number, string, string, string, Uint8Array, Uint8Array];
@@ -36,8 +37,8 @@ export class MessageCommit {
   ) {
     this.#db = db;
     this.#places = new ConversationPlaces(db);
-    this.#findStored = db.query<Stored, [string, string, string]>(
-      "select seq, at_ms, envelope_hash from entries where conversation = ? and device = ? and message_id = ?",
+    this.#findStored = db.query<Stored, [string, string]>(
+      "select seq, at_ms, envelope_hash, device from entries where conversation = ? and message_id = ?",
     );
     this.#insertOne = db.query<null, Row>(insertSql + rowSql);
     this.#insertMany = db.query<null, Row[number][]>(insertSql + Array(rowsPerInsert).fill(rowSql).join(", "));
@@ -74,7 +75,7 @@ export class MessageCommit {
     }
   }
 
-  /** Assumes that every message is new: the unique index throws where one is not. */
+  /** Assumes that every message is new: the database throws where an id was used before. */
   #storeTogether(batch: MessageBatch): MessageOutcome[] {
     this.#places.refresh();
     const nowMs = this.now();
@@ -148,9 +149,11 @@ export class MessageCommit {
   }
 
   #repeated(message: PendingMessage): MessageOutcome | null {
-    const stored = this.#findStored.get(message.conversation, message.device, message.messageId);
-    if (stored === null) return null;
-    if (!equal(stored.envelope_hash, hash(message.envelope))) return { kind: "refused", code: "message-id-reused" };
+    const used = this.#findStored.all(message.conversation, message.messageId);
+    if (used.length === 0) return null;
+    // Direct chats of old may hold an id of several devices.
+    const stored = used.find(({ device }) => device === message.device);
+    if (!stored || !equal(stored.envelope_hash, hash(message.envelope))) return { kind: "refused", code: "message-id-reused" };
     return { kind: "stored", seq: stored.seq, atMs: stored.at_ms, repeated: true };
   }
 }
