@@ -16,6 +16,14 @@ export type Settling = "settled" | "later" | "wrong";
 export async function settleRoom(conversation: Conversation): Promise<Settling> {
   const { core, chain, profile, keyring } = conversation;
   const { room } = conversation.record;
+  if (room !== null && isIn(conversation) && wrongWithAnchor(conversation, room.anchor) !== null) {
+    // Who has asked to come in again need not have read yet how the stay before ended.
+    try {
+      await chain.catchUp();
+    } catch (error) {
+      if (isTransient(error) || hasCode(error, "signed-out", "closed", "not-found")) return "later";
+    }
+  }
   const { state } = chain;
   if (room === null || state === null) return "settled";
   const me = core.me.account;
