@@ -129,7 +129,7 @@ async function measure(context: MeasureContext, plan: Plan): Promise<Outcome> {
 /** How the server's own database defines the table of messages. */
 function readSchema(dataDir: string): string[] {
   using db = new Database(join(dataDir, "cychat.db"), { readonly: true });
-  const sql = "select sql from sqlite_master where tbl_name = 'entries' and sql is not null order by type desc";
+  const sql = "select sql from sqlite_master where tbl_name = 'entries' and sql is not null order by type = 'table' desc";
   return db
     .query<{ sql: string }, []>(sql)
     .all()

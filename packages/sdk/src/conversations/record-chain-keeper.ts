@@ -148,7 +148,10 @@ export class RecordChainKeeper {
 
   async #refreshAccounts(author: AccountId, state: ChainState | null): Promise<void> {
     const members = state === null || state.kind === "room" ? [] : membersOf(state).map((member) => member.account);
-    await Promise.all([...new Set([author, ...members])].map((account) => this.core.accounts.reread(account)));
+    // Also our own: another of our devices may have rolled the key that a first record already names.
+    await Promise.all(
+      [...new Set([author, this.core.me.account, ...members])].map((account) => this.core.accounts.reread(account)),
+    );
   }
 
   #addMark(marks: Map<number, EpochMark>, epoch: number, seq: number, openedAtMs: number): void {
