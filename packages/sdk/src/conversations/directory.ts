@@ -128,7 +128,8 @@ export class Directory {
       ...parts,
       // Whoever was out: what one may do again is in records that are not read yet.
       room: isBack ? { ...room, ended: null, isWithoutKeys: room.isWithoutKeys || room.myRole === null } : room,
-      ...(record.failure?.code === "membership-unproved" ? { failure: null } : {}),
+      // Being listed, one is in: also who was turned down first, and asked again on another device.
+      ...(["membership-unproved", "join-declined"].includes(record.failure?.code ?? "") ? { failure: null } : {}),
     });
     return conversation;
   }
