@@ -213,6 +213,29 @@ test("[P9.9] a join request that nobody signed: whoever is asked lets nobody in,
   await othersGoOn(told);
 });
 
+test("[P9.9] where admins decide, nobody is let in because the server asks for it, genuine as the wish may be", async () => {
+  await using liar = await LyingServer.start();
+  const told = await scene(liar, { name: "Committee", join: "approval" });
+  const { alice, bob, room } = told;
+  const dora = await liar.person("dora");
+  const author = { account: await accountOf(dora), device: await deviceOf(dora) };
+  const request = await createJoinRequest(author, room, (await chainOf(alice, room)).hash);
+  const ask = { type: "ask", conversation: room, kind: "admit", account: author.account.account };
+  for (const { lies } of [alice, bob]) lies.asked.length = 0;
+  for (const member of [alice, bob]) member.lies.push({ ...ask, request: signedToJson(request) });
+  // What is asked next is done after it.
+  const forgery = { ...request, signature: randomBytes(64) };
+  for (const text of ["one", "two", "three"]) {
+    alice.lies.push({ ...ask, request: signedToJson(forgery) });
+    await write(alice, room, text);
+    await has(bob, room, text);
+  }
+  const asked = [...alice.lies.asked, ...bob.lies.asked];
+  expect(asked.filter(({ method, path }) => method === "POST" && path.endsWith("/records"))).toEqual([]);
+  expect(await people(bob, room)).toHaveLength(3);
+  await othersGoOn(told);
+});
+
 test("[P9.9] an admission with a forged, foreign or replayed request is refused by everybody else", async () => {
   await using liar = await LyingServer.start();
   const told = await scene(liar, { name: "Open house", join: "open" });

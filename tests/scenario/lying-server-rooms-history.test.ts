@@ -1,8 +1,10 @@
 // A server that shows less of a room than there is, something older, or different pasts to different members.
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Entry } from "@cychat/protocol";
+import type { Entry, RecordEntry } from "@cychat/protocol";
 import {
+  chainOf,
   followedBy,
+  forged,
   freeze,
   has,
   hint,
@@ -190,6 +192,47 @@ test("[P5.5] history that begins later than one may read is named, on old and ne
     await until(device.client, async () => (await viewOf(device, room)).problem === null);
     await reads(device, room, "hello", "one", "two", "three");
   }
+});
+
+test("[P6.4] older messages that the server holds back while one scrolls are missed, and read once it shows them", async () => {
+  await using liar = await LyingServer.start();
+  const told = await scene(liar);
+  const { alice, bob, room } = told;
+  const written = Array.from({ length: 120 }, (_, n) => `message ${n}`);
+  for (const text of written) await alice.client.sendText(room, text);
+  await has(bob, room, "message 119");
+  const phone = await liar.device("bob");
+  await phone.client.logIn({ email: bob.email, password: bob.password });
+  await sees(phone, room, (_, { lastMessage }) => lastMessage?.text === "message 119");
+  const lies = [(_: Entry[]) => [], (entries: Entry[]) => entries.slice(0, -1), (entries: Entry[]) => entries.slice(5)];
+  for (const lie of lies) {
+    phone.lies.answer = ({ path, query }, body: { entries: Entry[] }) =>
+      path === `/conversations/${room}/entries` && query.has("before") ? { ...body, entries: lie(body.entries) } : body;
+    await phone.client.history(room, { limit: 200 });
+    await shows(phone, room, "history-truncated");
+    await heals(phone, room);
+  }
+  await othersGoOn(told);
+  await reads(phone, room, "hello", ...written);
+});
+
+test("[P9.4] another end of a membership than the one that was signed is not told", async () => {
+  await using liar = await LyingServer.start();
+  const told = await scene(liar);
+  const { alice, bob, room } = told;
+  const account = await idOf(bob);
+  const { index } = await chainOf(alice, room);
+  const { record } = await forged(room, { by: alice, changes: [{ kind: "remove", account, ban: true }] });
+  bob.lies.answer = ({ path, query }, body: { records: RecordEntry[] }) => {
+    const isAsked = path === `/conversations/${room}/records` && query.get("from") === String(index + 1);
+    return isAsked ? { ...body, records: body.records.map((shown) => ({ ...shown, record })) } : body;
+  };
+  await alice.client.removeFromRoom(room, account);
+  await shows(bob, room, "fork");
+  expect((await viewOf(bob, room)).room?.standing).not.toBe("banned");
+  await othersGoOn(told);
+  await heals(bob, room);
+  await stands(bob, room, "removed");
 });
 
 interface Listing {

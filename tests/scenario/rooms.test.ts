@@ -235,7 +235,7 @@ test("[P9.14] name, topic and picture change for everybody, and for who comes la
   await alice.client.updateRoom(room, { picture: null });
   await sees(carol, room, ({ picture }) => picture === null);
   expect(await tells(bob, room, "alice renamed")).toBe("alice renamed");
-  expect(await refusal(alice.client.updateRoom(room, { name: " " }))).not.toBe("internal");
+  expect(await refusal(alice.client.updateRoom(room, { name: " " }))).toBe("malformed-content");
 });
 
 test("a deleted room is over for everybody, and its name is free again", async () => {

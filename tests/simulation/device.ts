@@ -31,6 +31,8 @@ const excusable = [
   "no-keys",
   "unsent-messages",
   "token-revoked",
+  // The answer that brought the next one was lost, and the device had no connection for longer than the server's grace.
+  "refresh-token-reused",
 ] as const;
 
 export class Device {

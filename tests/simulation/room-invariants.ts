@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 const aboutMs = 10 * 60_000;
 
 export async function wrongInRoom(world: World, stored: Stored, room: StoredRoom): Promise<string | null> {
+  const erased = room.ledger.state.isDeleted ? undefined : world.truth.erasedInRooms.get(stored.id);
+  if (erased !== undefined) return `${erased}: nobody deleted it, nor the room`;
   const all: Shown[] = [];
   for (const { name, devices } of world.accounts) {
     const member = stored.members.find(({ account, isForgotten }) => account === name && !isForgotten);

@@ -1,27 +1,11 @@
 // Which epoch keys every account has ever held, or could have made of what it held and of all that was ever addressed to it:
 // never one that PROTOCOL.md P9.12 does not give it. All of this is opened with the account's own secrets.
-import {
-  type Bytes,
-  CryptoError,
-  deriveInvite,
-  importSafeKey,
-  openKeyring,
-  openSealed,
-  openVault,
-  parseInvite,
-  type SealKeyPair,
-  type VaultContents,
-} from "@cychat/crypto";
+import { type Bytes, deriveInvite, openSealed, parseInvite, type SealKeyPair } from "@cychat/crypto";
 import { type AccountId, ArrayReader, type ConversationId, decodeCbor, encodeCbor, labels } from "@cychat/protocol";
+import { epochsIn, ignoreWrongKey, keptVault, type StoredKeyring } from "../support/kept-keys.ts";
 import type { Device } from "./device.ts";
 import type { RoomLedger } from "./room-ledger.ts";
 import type { World } from "./world.ts";
-
-interface StoredKeyring {
-  readonly version: number;
-  readonly previousHash: Bytes;
-  readonly ciphertext: Bytes;
-}
 
 /** Keys are secrets: what is kept of them here is only which epochs they are of. */
 export class HeldKeys {
@@ -60,7 +44,7 @@ const linksOf = ({ links }: World, account: string, conversation: ConversationId
 
 async function collect(world: World, name: string, device: Device): Promise<void> {
   const account = world.people.get(name);
-  const vault = account === undefined ? null : await vaultOf(device, account);
+  const vault = account === undefined ? null : await keptVault(device.store, account);
   if (account === undefined || vault === null) return;
   const { db } = world.server.core;
   const kept = (await device.store.list("keyrings")) as unknown as { key: string; value: StoredKeyring }[];
@@ -114,28 +98,4 @@ async function collectLetters(
       world.held.add(name, conversation, epochs);
     }
   }
-}
-
-async function vaultOf({ store }: Device, account: AccountId): Promise<VaultContents | null> {
-  const key = await store.readKey("vault");
-  const place = { table: "vault", group: "", key: "only" };
-  const kept = (await store.read(place)) as { version: number; ciphertext: Bytes } | undefined;
-  return key === undefined || kept === undefined ? null : openVault(key, account, kept.version, kept.ciphertext);
-}
-
-async function epochsIn(
-  { safeKeys }: VaultContents,
-  account: AccountId,
-  { conversation, version, previousHash, ciphertext }: StoredKeyring & { readonly conversation: ConversationId },
-): Promise<Iterable<number>> {
-  const place = { account, conversation, version, previousHash };
-  for (const { key } of safeKeys.toReversed()) {
-    const keyring = await openKeyring(await importSafeKey(key), place, ciphertext).catch(ignoreWrongKey);
-    if (keyring !== undefined) return keyring.keys.keys();
-  }
-  return [];
-}
-
-function ignoreWrongKey(error: unknown): undefined {
-  if (!(error instanceof CryptoError && error.code === "wrong-key")) throw error;
 }

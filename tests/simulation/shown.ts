@@ -30,7 +30,9 @@ export function wrongMessages(world: World, stored: Stored, shown: Shown, all: r
     return `shows ${ids.length} messages, there are ${expected.length}; missing: ${missing.join()}; more: ${more.join()}`;
   }
   let seq = 0;
+  const { account, storage } = shown.device;
   for (const view of messages) {
+    world.truth.saw(account, storage, view);
     if (view.seq === null || view.seq <= seq) return `shows ${view.id} at ${view.seq}, after ${seq}`;
     seq = view.seq;
     const written = world.truth.written.get(view.id);

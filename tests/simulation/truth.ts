@@ -64,6 +64,8 @@ export class Truth {
   readonly deletingAll = new Set<{ readonly sender: string; readonly conversation: ConversationId; readonly storage: Storage }>();
   /** Rooms that somebody has begun to delete, or left as the last one perhaps. */
   readonly ending = new Set<ConversationId>();
+  /** What was seen as deleted there, that nobody deleted: the room must have been. */
+  readonly erasedInRooms = new Map<ConversationId, string>();
   /** Every name that a room was ever given, and every topic. */
   readonly roomTexts = new Set<string>();
   /** By account and conversation. */
@@ -132,9 +134,12 @@ export class Truth {
     const texts = view.edited ? written.edits.map(({ text }) => text) : [written.text];
     if (view.kind === "text" && texts.includes(view.text)) return;
     if (view.kind !== "deleted" || view.text !== "") throw new Violation(`${what}: it was ${written.text}`);
-    // Of a deleted room the ciphertext goes, too: the room's last record says why.
-    if (this.ending.has(written.conversation)) return;
-    if (written.deletions.length === 0) throw new Violation(`${what}: nobody deleted it`);
+    if (written.deletions.length === 0) {
+      if (!this.ending.has(written.conversation)) throw new Violation(`${what}: nobody deleted it`);
+      // Of a deleted room the ciphertext goes, too: the room's last record says why, if it has one.
+      this.erasedInRooms.set(written.conversation, what);
+      return;
+    }
     if (!written.deletions.some((deletion) => deletion.storage === storage)) written.isDeletionSeen = true;
   }
 

@@ -79,7 +79,8 @@ export class Conversation {
       async () => {
         if (!this.isRoom) return false;
         await this.chain.catchUp();
-        return this.chain.state?.room?.isDeleted === true;
+        // Who is out is not shown the record that deletes the room.
+        return this.chain.state !== null && !isIn(this);
       },
     );
     this.chain = new RecordChainKeeper(
@@ -231,11 +232,16 @@ export class Conversation {
   /** Only a record ends a membership, and whoever it ends is shown it. Throws membership-unproved. */
   async #proveEnd(): Promise<void> {
     if (this.#record.state !== "former" || !isIn(this)) return;
-    // The list may have crossed with a change of it.
-    const { state, last_seq: lastSeq } = await this.core.http.call(endpoints.conversation, { params: { id: this.id } });
-    if (state !== "former") return this.patch({ state });
-    if (lastSeq > this.#record.toSeq) await this.#fill();
-    if (isIn(this)) throw new ClientError("membership-unproved");
+    for (;;) {
+      // The list may have crossed with a change of it.
+      const { state, last_seq: lastSeq } = await this.core.http.call(endpoints.conversation, { params: { id: this.id } });
+      if (state !== "former") return this.patch({ state });
+      const known = this.chain.state?.index;
+      if (lastSeq > this.#record.toSeq) await this.#fill();
+      if (!isIn(this)) return;
+      // Somebody was let in again after the server had answered, perhaps: it says more now.
+      if (this.chain.state?.index === known) throw new ClientError("membership-unproved");
+    }
   }
 
   /** Keys, records or accounts may have come: what could not be read, or read on, is tried again. */

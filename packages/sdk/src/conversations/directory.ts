@@ -127,7 +127,7 @@ export class Directory {
     await conversation.patch({
       ...parts,
       // Whoever was out: what one may do again is in records that are not read yet.
-      room: isBack ? { ...room, ended: null, isWithoutKeys: room.isWithoutKeys || room.myRole === null } : room,
+      room: isBack ? { ...room, ended: null, settledAt: null, isWithoutKeys: room.isWithoutKeys || room.myRole === null } : room,
       // Being listed, one is in: also who was turned down first, and asked again on another device.
       ...(["membership-unproved", "join-declined"].includes(record.failure?.code ?? "") ? { failure: null } : {}),
     });

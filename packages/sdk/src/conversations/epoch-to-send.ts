@@ -50,9 +50,10 @@ export async function epochToSend(conversation: Conversation): Promise<EpochToSe
 }
 
 /** What every reader would refuse is not sent. */
-function assertMayWrite({ core }: Conversation, { room, ...rest }: ChainState): void {
+function assertMayWrite({ core }: Conversation, state: ChainState): void {
+  const { room } = state;
   if (room === null) return;
-  const mine = memberOf({ room, ...rest }, core.me.account);
+  const mine = memberOf(state, core.me.account);
   if (room.isDeleted) throw new ClientError("room-deleted");
   if (mine === undefined || !mayWith(mine.role, room.settings.post)) throw new ClientError("not-allowed");
 }

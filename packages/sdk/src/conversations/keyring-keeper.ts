@@ -55,7 +55,7 @@ export class KeyringKeeper {
     readonly onMissing: (chain: ChainState, epoch: number) => void = () => {},
     /** Holds other keys than before. */
     readonly onKept: () => void = () => {},
-    /** Whether the records say that the conversation was deleted, keyrings and all; reads them again. */
+    /** Whether the conversation may have been deleted, keyrings and all; reads the records again. */
     readonly isGone: () => Promise<boolean> = async () => false,
   ) {}
 
@@ -181,7 +181,10 @@ export class KeyringKeeper {
         });
       } catch (error) {
         if (!hasCode(error, "version-conflict")) throw error;
+        const before = this.#version;
         await this.refresh();
+        // Deleted, keyrings and all.
+        if (this.#version === before) throw new ClientError("not-found");
         continue;
       }
       await this.#keep({ version: place.version, previousHash: place.previousHash, ciphertext }, next, hash);

@@ -41,12 +41,19 @@ export function changeRoomBy(conversation: Conversation, make: MakeChange): Prom
   return conversation.run(() => makeRoomRecord(conversation, make));
 }
 
+/** What the server shows in place of the profile is told by settling the room; it keeps nobody from changing the room. */
+function unlessMismatch(error: unknown): void {
+  if (!hasCode(error, "profile-mismatch")) throw error;
+}
+
 /** One try on the state as it is known. False: somebody else was faster. */
 export async function attemptRecord(conversation: Conversation, chain: ChainState, wanted: WantedChange): Promise<boolean> {
   const { core, memberKeys, keyring, profile } = conversation;
   const author = { account: await core.accounts.fresh(core.me.account), device: core.me.device };
   // The open key is needed for letters and for the profile; a record that opens the next epoch does without.
   await keyring.key(chain, chain.epoch);
+  // A record with a new key brings the profile along, so that it is never left under a key that is destroyed.
+  if (wanted.profile === undefined) await profile.refresh(chain).catch(unlessMismatch);
   let isPrefetched = false;
   const newProfile = wanted.profile;
   try {

@@ -10,7 +10,12 @@ export async function eraseEndedEpochs({ core, id, chain, keyring, record }: Con
   const closed = [...keyring.keys.keys()].filter((epoch) => epoch < state.epoch);
   if (closed.length === 0) return;
   const { epochs } = await core.http.call(endpoints.liveEpochs, { params: { id } });
-  const live = new Set(epochs);
-  const ended = closed.filter((epoch) => !live.has(epoch));
+  const needed = new Set(epochs);
+  if (state.room !== null) {
+    // Whoever renewed the key may not have known the profile: then it is still under the one before.
+    const { profile } = await core.http.call(endpoints.roomProfile, { params: { id } });
+    if (profile !== null) needed.add(profile.epoch);
+  }
+  const ended = closed.filter((epoch) => !needed.has(epoch));
   await keyring.erase(ended);
 }

@@ -1,7 +1,7 @@
 // What a room looks like, taken anew from its records: who is in, what it is called, what one may do; and whether the server
 // shows it as those records say.
-import { memberOf, readableEpochs, recordIndexOf } from "@cychat/crypto";
-import { type AccountId, decodeRecord, type EpochRecord, endpoints, signedFromJson } from "@cychat/protocol";
+import { CryptoError, memberOf, readableEpochs, recordHashAt, recordIndexOf, sha256 } from "@cychat/crypto";
+import { type AccountId, decodeRecord, type EpochRecord, endpoints, equalBytes, signedFromJson } from "@cychat/protocol";
 import type { Problem } from "../client-api.ts";
 import { hasCode, isTransient } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
@@ -16,14 +16,6 @@ export type Settling = "settled" | "later" | "wrong";
 export async function settleRoom(conversation: Conversation): Promise<Settling> {
   const { core, chain, profile, keyring } = conversation;
   const { room } = conversation.record;
-  if (room !== null && isIn(conversation) && wrongWithAnchor(conversation, room.anchor) !== null) {
-    // Who has asked to come in again need not have read yet how the stay before ended.
-    try {
-      await chain.catchUp();
-    } catch (error) {
-      if (isTransient(error) || hasCode(error, "signed-out", "closed", "not-found")) return "later";
-    }
-  }
   const { state } = chain;
   if (room === null || state === null) return "settled";
   const me = core.me.account;
@@ -38,12 +30,18 @@ export async function settleRoom(conversation: Conversation): Promise<Settling> 
     }
   } catch (error) {
     // What is out of reach now is read at the next occasion; what is wrong is told.
-    isLate = isTransient(error) || hasCode(error, "signed-out", "closed", "not-found");
+    isLate = isOutOfReach(error);
     if (!isLate) failure = problemOf(error);
   }
   const now = chain.state ?? state;
-  const ended = isMember ? null : await howItEnded(conversation, room).catch(() => room.ended);
-  if (!isMember && ended === null) isLate = true;
+  let { ended } = room;
+  try {
+    ended = isMember ? null : await howItEnded(conversation, room);
+    if (!isMember && ended === null) isLate = true;
+  } catch (error) {
+    if (isOutOfReach(error)) isLate = true;
+    else failure ??= problemOf(error);
+  }
   const next = roomRecordOf(now, conversation.record.room ?? room, {
     me,
     profile: profile.profile,
@@ -51,16 +49,29 @@ export async function settleRoom(conversation: Conversation): Promise<Settling> 
     ended,
   });
   if (isTruncated(conversation)) failure ??= problem("history-truncated");
+  const wrong = isMember ? wrongWithAnchor(conversation, next.anchor) : null;
+  if (wrong !== null) {
+    // Who has asked to come in again need not have read yet how the stay before ended.
+    try {
+      await chain.catchUp();
+    } catch (error) {
+      if (isOutOfReach(error)) return "later";
+      failure ??= problemOf(error);
+    }
+    if (chain.state !== now) return settleRoom(conversation);
+  }
   await conversation.patch({
     // Who asks to come in again is shown a newer record than those of the stay before.
     room: { ...next, anchor: isMember ? null : next.anchor, settledAt: isLate || failure !== null ? null : now.index },
-    problem: conversation.record.problem ?? (isMember ? wrongWithAnchor(conversation, next.anchor) : null),
+    problem: conversation.record.problem ?? wrong,
     ...(failure === null ? {} : { failure }),
     ...(isMember ? {} : { state: "former" as const }),
   });
   if (failure !== null) return "wrong";
   return isLate ? "later" : "settled";
 }
+
+const isOutOfReach = (error: unknown) => isTransient(error) || hasCode(error, "signed-out", "closed", "not-found");
 
 /** Whether one is a member, as far as the records are known. */
 export function isIn({ core, chain: { state } }: Conversation): boolean {
@@ -86,13 +97,18 @@ async function readProfile({ chain, profile }: Conversation): Promise<void> {
   }
 }
 
+/** Throws fork where the server shows another record in place of the one that ended it. */
 async function howItEnded({ core, chain, id }: Conversation, room: RoomRecord): Promise<RoomRecord["ended"]> {
   const me = core.me.account;
   const until = chain.state?.seats.findLast(({ account }) => account === me)?.until;
   if (until == null || (room.ended !== null && until <= (room.settledAt ?? -1))) return room.ended;
   const { records } = await core.http.call(endpoints.records, { params: { id }, query: { from: String(until) } });
   const ending = records.find(({ index }) => index === until);
-  return ending === undefined ? null : endOf(decodeRecord(signedFromJson(ending.record).payload), me);
+  if (ending === undefined || chain.state === null) return null;
+  const { payload } = signedFromJson(ending.record);
+  const known = recordHashAt(chain.state, until);
+  if (known === undefined || !equalBytes(known, await sha256(payload))) throw new CryptoError("fork");
+  return endOf(decodeRecord(payload), me);
 }
 
 /** How a record ended the membership of `me`. */

@@ -176,7 +176,12 @@ export class Sync {
     );
     if (waiting.length === 0) return;
     const { rooms } = await this.parts.roomActions();
-    for (const room of waiting.slice(0, waitingAtOnce)) await rooms.open(room);
+    for (const room of waiting.slice(0, waitingAtOnce)) {
+      // One that cannot be opened goes on waiting, and keeps nothing else from being done.
+      await rooms.open(room).catch((error: unknown) => {
+        if (isTransient(error) || !isExpected(error)) throw error;
+      });
+    }
   }
 
   #takeTyping(frame: Extract<ServerFrame, { type: "typing" }>): void {
@@ -409,11 +414,18 @@ export class Sync {
   }
 
   async #eraseKeys(): Promise<void> {
-    const ids = [...this.#erasedIn];
-    this.#erasedIn.clear();
-    for (const id of ids) {
+    for (const id of [...this.#erasedIn]) {
+      this.#erasedIn.delete(id);
       const conversation = this.parts.directory.find(id);
-      if (conversation?.record.state === "active") await conversation.run(() => eraseEndedEpochs(conversation));
+      if (conversation?.record.state !== "active") continue;
+      try {
+        await conversation.run(() => eraseEndedEpochs(conversation));
+      } catch (error) {
+        // It ended meanwhile; anything else is tried again with the next one.
+        if (hasCode(error, "not-found")) continue;
+        this.#erasedIn.add(id);
+        throw error;
+      }
     }
   }
 
