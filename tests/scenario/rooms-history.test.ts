@@ -189,3 +189,24 @@ test("[P9.12] who comes in again under shared history reads what was said meanwh
     for (const device of [carol, phone]) expect(await problemsIn(device, room)).toEqual([]);
   }
 });
+
+test("[P9.12] who was away from the removal to the return reads what was said between, and what was deleted", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await some(world, "alice", "bob", "carol");
+  const room = await makeRoom(alice, [bob, carol], { history: "shared" });
+  await write(alice, room, "with carol");
+  await write(alice, room, "to be deleted");
+  await reads(carol, room, "with carol", "to be deleted");
+  await carol.client.close();
+  await alice.client.removeFromRoom(room, await idOf(carol));
+  await write(bob, room, "without carol");
+  const deleted = (await alice.client.history(room)).messages.find(({ text }) => text === "to be deleted");
+  if (deleted === undefined) throw new Error("It is not there.");
+  await alice.client.deleteMessages(room, [deleted.id]);
+  await reads(bob, room, "with carol", "-", "without carol");
+  await alice.client.addToRoom(room, { account: await idOf(carol) });
+  await write(bob, room, "with carol again");
+  const again = await world.device("carol", { store: carol.store });
+  await reads(again, room, "with carol", "-", "without carol", "with carol again");
+  expect(await problemsIn(again, room)).toEqual([]);
+});

@@ -87,6 +87,8 @@ export class Intake {
   #problem: Problem | null;
   #failure: Problem | null = null;
   #refusal: Error | null = null;
+  #hasAllRecords = false;
+  #lastRecord: { readonly index: number; readonly history: "shared" | "joined" } | null = null;
 
   constructor(
     readonly parts: IntakeParts,
@@ -105,7 +107,7 @@ export class Intake {
     let { toSeq } = this.record;
     for (const entry of entries) {
       if (entry.kind === "record") {
-        const before = this.parts.chain.state?.history ?? null;
+        const before = this.#historyBefore(entry);
         // What follows a refused record is read once the server shows another one in its place.
         this.#refusal = await this.parts.chain.apply([entry]).then(() => null, refusalIn);
         if (this.#refusal !== null) break;
@@ -115,7 +117,7 @@ export class Intake {
         this.#takeErased(entry);
       } else {
         this.#prefix = "told";
-        const opened = await this.parts.opener.open(entry);
+        const opened = await this.#open(entry);
         await this.#takeForward(entry, opened, complete);
       }
       toSeq = entry.seq;
@@ -137,7 +139,7 @@ export class Intake {
     const opened = new Map<number, OpenedEntry>();
     for (const entry of entries) {
       if (entry.kind === "record") await this.parts.chain.apply([entry]);
-      else if (entry.kind === "message") opened.set(entry.seq, await this.parts.opener.open(entry));
+      else if (entry.kind === "message") opened.set(entry.seq, await this.#open(entry));
     }
     for (const entry of entries.toReversed()) {
       if (entry.kind === "record") {
@@ -170,7 +172,7 @@ export class Intake {
   /** Tries unreadable messages again, ascending; those that open now take their place in silence. */
   async heal(entries: readonly MessageEntry[]): Promise<IntakeResult> {
     for (const entry of entries) {
-      const opened = await this.parts.opener.open(entry);
+      const opened = await this.#open(entry);
       if (this.#isFromAnotherTime(entry, opened) || (opened.opened !== null && (await this.#isElsewhere(entry)))) continue;
       if (opened.opened !== null) this.#chains.forward(opened.opened.link, false);
       const isSame = opened.opened === null && opened.mayHeal && !opened.isContradicted;
@@ -178,6 +180,25 @@ export class Intake {
     }
     this.#added.length = 0;
     return this.#finish(this.record);
+  }
+
+  /**
+   * Who was out and came in again may read under shared history what was said meanwhile: so nothing is for others before
+   * all the records are known that there were when these entries were asked for.
+   */
+  async #open(entry: MessageEntry): Promise<OpenedEntry> {
+    const opened = await this.parts.opener.open(entry);
+    if (!opened.isForOthers || this.#hasAllRecords) return opened;
+    await this.parts.chain.catchUp();
+    this.#hasAllRecords = true;
+    return this.parts.opener.open(entry);
+  }
+
+  /** Of the record before this one, whose place is told by what was read; null where that is not known. */
+  #historyBefore({ index }: RecordEntry): "shared" | "joined" | null {
+    const { state } = this.parts.chain;
+    if (this.#lastRecord?.index === index - 1) return this.#lastRecord.history;
+    return state?.index === index - 1 ? state.history : null;
   }
 
   /** A message of a span that this account was not in, and may not read: it is passed over in silence. */
@@ -209,6 +230,7 @@ export class Intake {
     const known = recordHashAt(chain, entry.index);
     if (known === undefined || !equalBytes(known, await sha256(payload))) return;
     const record = decodeRecord(payload);
+    this.#lastRecord = { index: entry.index, history: record.history };
     const events = withoutUnchangedHistory(eventsOf(record, chain), historyBefore ?? record.history);
     if (events.length === 0) return;
     const { seq, at_ms: atMs } = entry;
