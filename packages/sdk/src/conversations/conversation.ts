@@ -169,6 +169,21 @@ export class Conversation {
     const index = this.chain.state?.index ?? null;
     if (settling !== "later" || index !== this.#toldAt) this.hooks.onRoom(this);
     this.#toldAt = index;
+    try {
+      // The open epoch's key was looked for: a room without it says so, and asks.
+      await this.#missing.askFor(this);
+      if (this.chain.state?.room?.isDeleted === true) await this.#endReading();
+    } catch (error) {
+      if (isTransient(error)) this.#hasGrown = true;
+      else this.core.report(error);
+    }
+  }
+
+  /** With the room its keys went: what could not be read until then is erased like the rest. */
+  async #endReading(): Promise<void> {
+    if (this.#record.unreadable.length === 0) return;
+    const result = await this.#intake().heal([]);
+    if (result.messages.size > 0) await this.#commit(result, []);
   }
 
   /** Holds at once, also in the middle of a task; resolves once it is durable. */

@@ -1,26 +1,10 @@
 // The verified records of one conversation: read in order, checked against what was seen, kept.
-import {
-  type ChainState,
-  decodeChainState,
-  encodeChainState,
-  membersOf,
-  type RecordPin,
-  type ResolveAccount,
-  verifyRecord,
-  withRecordSeq,
-} from "@cychat/crypto";
-import {
-  type AccountId,
-  type ConversationId,
-  decodeRecord,
-  endpoints,
-  fromBase64url,
-  type RecordEntry,
-  signedFromJson,
-} from "@cychat/protocol";
-import { ClientError, hasCode } from "../client-error.ts";
+import { type ChainState, decodeChainState, encodeChainState, type RecordPin, withRecordSeq } from "@cychat/crypto";
+import { type ConversationId, endpoints, type RecordEntry } from "@cychat/protocol";
+import { ClientError } from "../client-error.ts";
 import type { Core } from "../core.ts";
 import { type EpochMark, tables } from "../store/tables.ts";
+import { verifiedRecord } from "./verified-record.ts";
 
 /** The server gives at most so many at once. */
 const recordPage = 100;
@@ -61,8 +45,6 @@ export class RecordChainKeeper {
     return this.#marks.get(epoch + 1)?.seq ?? null;
   }
 
-  readonly resolve: ResolveAccount = (account) => this.core.accounts.get(account);
-
   /** Takes records in any overlap with what is known; fetches what lies between. Throws what verifying throws. */
   async apply(entries: readonly RecordEntry[]): Promise<void> {
     let next = this.#state;
@@ -74,7 +56,7 @@ export class RecordChainKeeper {
         await this.catchUp();
         return;
       }
-      next = await this.#verified(next, entry);
+      next = await verifiedRecord(this.core, this.conversation, next, entry, this.pin());
       this.#addMark(marks, entry.epoch, entry.seq, entry.at_ms);
     }
     if (next !== this.#state) await this.#keep(next, marks);
@@ -106,7 +88,7 @@ export class RecordChainKeeper {
     try {
       for (const [index, entry] of records.entries()) {
         if (index % slice === slice - 1) await this.core.pause();
-        next = await this.#verified(next, entry);
+        next = await verifiedRecord(this.core, this.conversation, next, entry, this.pin());
         this.#addMark(marks, entry.epoch, entry.seq, entry.at_ms);
       }
     } finally {
@@ -130,28 +112,6 @@ export class RecordChainKeeper {
     const marks = new Map(this.#marks);
     this.#addMark(marks, state.epoch, seq, atMs);
     await this.#keep(withRecordSeq(state, seq), marks);
-  }
-
-  async #verified(state: ChainState | null, entry: RecordEntry): Promise<ChainState> {
-    const memberList = entry.members === null ? null : fromBase64url(entry.members);
-    const evidence = { record: signedFromJson(entry.record), memberList, seq: entry.seq };
-    const options = { conversation: this.conversation, pin: this.pin(), nowMs: this.core.time.now() };
-    try {
-      return await verifyRecord(state, evidence, this.resolve, options);
-    } catch (error) {
-      // Written by a device, or for a key, that is newer than what we know of an account: read the accounts again.
-      if (!hasCode(error, "account-behind", "unknown-device", "rollback", "identity-changed")) throw error;
-      await this.#refreshAccounts(decodeRecord(evidence.record.payload).author, state);
-      return verifyRecord(state, evidence, this.resolve, options);
-    }
-  }
-
-  async #refreshAccounts(author: AccountId, state: ChainState | null): Promise<void> {
-    const members = state === null || state.kind === "room" ? [] : membersOf(state).map((member) => member.account);
-    // Also our own: another of our devices may have rolled the key that a first record already names.
-    await Promise.all(
-      [...new Set([author, this.core.me.account, ...members])].map((account) => this.core.accounts.reread(account)),
-    );
   }
 
   #addMark(marks: Map<number, EpochMark>, epoch: number, seq: number, openedAtMs: number): void {

@@ -99,9 +99,11 @@ export class AccountDirectory {
 
   /**
    * Reads a log anew that contradicts what signed records say of its account: of people who are not close, what was shown
-   * first is all that was known of them. Of those who are, it stays pinned.
+   * first is all that was known of them. Of those who are, it stays pinned. What was asked for earlier may be older than
+   * the contradiction, so its answer is not enough.
    */
-  reread(account: AccountId): Promise<AccountState> {
+  async reread(account: AccountId): Promise<AccountState> {
+    await this.#underway.get(account)?.catch(() => {});
     if (!this.#stored.has(account)) {
       this.#records.delete(account);
       this.#problems.delete(account);

@@ -183,12 +183,14 @@ export class Intake {
   }
 
   /**
-   * Who was out and came in again may read under shared history what was said meanwhile: so nothing is for others before
-   * all the records are known that there were when these entries were asked for.
+   * Who was out and came in again may read under shared history what was said meanwhile, and a deleted room's keys are
+   * gone: so nothing is for others, or without a key, before all the records are known that there were when these entries
+   * were asked for.
    */
   async #open(entry: MessageEntry): Promise<OpenedEntry> {
     const opened = await this.parts.opener.open(entry);
-    if (!opened.isForOthers || this.#hasAllRecords) return opened;
+    const isWithoutKey = opened.isForOthers || (this.#isRoom && opened.problem?.code === "undecryptable");
+    if (!isWithoutKey || this.#hasAllRecords) return opened;
     await this.parts.chain.catchUp();
     this.#hasAllRecords = true;
     return this.parts.opener.open(entry);
@@ -372,9 +374,8 @@ export class Intake {
   async #finish(record: ConversationRecord): Promise<IntakeResult> {
     const upToDate = record.toSeq >= record.lastSeq;
     const isHidden = (id: MessageId) => this.#unexplained.some((erased) => erased.id === id && !this.#mayReadSince(erased.seq));
-    // With a room everything in it goes: its last record says so.
-    const isGone = this.parts.chain.state?.room?.isDeleted === true;
-    const isExplained = (id: MessageId, by: AccountId) => isGone || this.#isDeleted(id, by);
+    const isExplained = (id: MessageId, by: AccountId) => this.#isGone || this.#isDeleted(id, by);
+    if (this.#isGone) await this.#eraseUnread();
     const { missing, healed } = this.#chains.settle(isExplained, upToDate, isHidden);
     for (const seq of healed) await this.#note(seq, null);
     for (const seq of missing) await this.#note(seq, problem("gap"));
@@ -403,6 +404,20 @@ export class Intake {
         problem: this.#problem,
       },
     };
+  }
+
+  /** With a room everything in it goes: its last record says so. */
+  get #isGone(): boolean {
+    return this.parts.chain.state?.room?.isDeleted === true;
+  }
+
+  async #eraseUnread(): Promise<void> {
+    for (const seq of this.#unreadable) {
+      const message = this.#messages.get(seq) ?? (await this.parts.history.at(seq));
+      if (message?.problem?.code !== "undecryptable") continue;
+      this.#unreadable.delete(seq);
+      this.#messages.set(seq, { ...message, kind: "deleted", ...nothing });
+    }
   }
 
   /** Only who may read everything that was said since then would know of a deletion. */

@@ -20,7 +20,6 @@ import {
   recordHashAt,
   recordPinOf,
   signGuest,
-  verifyRecord,
 } from "@cychat/crypto";
 import {
   type CborValue,
@@ -37,6 +36,7 @@ import {
 import type { ConversationView, InvitePreview, InviteView } from "../client-api.ts";
 import { ClientError, hasCode } from "../client-error.ts";
 import { bodyOf } from "../conversations/submit-record.ts";
+import { verifiedRecord } from "../conversations/verified-record.ts";
 import { changeRoomBy } from "./change-room.ts";
 import type { RoomParts } from "./room-parts.ts";
 
@@ -122,7 +122,7 @@ export class Invites {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const opened = await this.#open(link);
       const { conversation: id } = opened;
-      if (this.#isIn(opened.chain)) await this.parts.read(id);
+      if (this.#isIn(opened.chain)) await this.#isInAlready(opened);
       else if (!(await this.#comeIn(opened))) continue;
       return directory.view(directory.room(id));
     }
@@ -168,6 +168,18 @@ export class Invites {
     return true;
   }
 
+  /** By this very link perhaps, and the answer was lost: the keys that it opens need not be asked of anybody. */
+  async #isInAlready({ conversation: id, chain, keys }: Opened): Promise<void> {
+    await this.parts.read(id);
+    const conversation = this.parts.directory.room(id);
+    await conversation.run(async () => {
+      const lacking = new Map([...keys].filter(([epoch]) => conversation.keyring.known(epoch) === undefined));
+      if (lacking.size === 0) return;
+      await conversation.keyring.refresh();
+      await conversation.keyring.addAll(chain, lacking);
+    });
+  }
+
   #isIn(chain: ChainState): boolean {
     return memberOf(chain, this.parts.core.me.account) !== undefined;
   }
@@ -195,11 +207,9 @@ export class Invites {
       const from: number = (chain?.index ?? -1) + 1;
       const { records } = await core.http.call(endpoints.inviteRecords, { params, body: { ...proof, from } });
       await core.accounts.prefetch(records.map(({ record }) => decodeRecord(signedFromJson(record).payload).author));
-      for (const [index, { record, members, seq }] of records.entries()) {
+      for (const [index, entry] of records.entries()) {
         if (index % 16 === 15) await core.pause();
-        const evidence = { record: signedFromJson(record), memberList: members === null ? null : fromBase64url(members), seq };
-        const options = { conversation, pin, nowMs: core.time.now() };
-        chain = await verifyRecord(chain, evidence, (account) => core.accounts.get(account), options);
+        chain = await verifiedRecord(core, conversation, chain, entry, pin);
       }
       if (records.length < recordPage) break;
       // The same ones again and again would keep this going for ever.

@@ -35,13 +35,13 @@ export class MissingKeys {
     if (state === null || this.#missing.size === 0) return;
     const readable = readableEpochs(state, me.account);
     const epochs = [...this.#missing].filter((epoch) => readable.has(epoch) && !this.#askedFor.has(epoch));
-    this.#missing.clear();
-    if (epochs.length === 0) return;
+    if (epochs.length === 0) return this.#missing.clear();
     const account = await core.accounts.fresh(me.account);
     const asked = epochs.slice(0, maxRequestedEpochs);
     const author = { account, device: me.device };
     const request = await createSealRequest(author, id, state.hash, account.newestGeneration, asked);
     await core.http.call(endpoints.requestSeals, { params: { id }, body: { request: signedToJson(request) } });
     for (const epoch of asked) this.#askedFor.add(epoch);
+    this.#missing.clear();
   }
 }
