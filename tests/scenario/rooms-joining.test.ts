@@ -138,6 +138,26 @@ test("[P9.11] an invite link lets in with nobody else online, and shows the room
   for (const person of [alice, bob]) expect(await problemsIn(person, room)).toEqual([]);
 });
 
+test("[P9.11] who came in by a link and lost the answer reads with nobody else online, on any device", async () => {
+  await using world = await World.start();
+  const [alice, bob] = [await world.person("alice"), await world.person("bob")];
+  const room = await makeRoom(alice, [], { name: "Behind the link" });
+  const { link } = await alice.client.createInvite(room, { expiresInMs: hour, uses: 2 });
+  await write(alice, room, "older");
+  alice.network.cut();
+  bob.network.rewriteAnswer = (path, body) =>
+    path === `/conversations/${room}/records` && "seq" in (body as object) ? {} : body;
+  expect(await refusal(bob.client.joinByInvite(link ?? ""))).not.toStartWith("not refused");
+  bob.network.cut();
+  const phone = await world.device("bob");
+  await phone.client.logIn({ email: bob.email, password });
+  await reads(phone, room, "older");
+  await write(phone, room, "I am in");
+  bob.network.restore();
+  await reads(bob, room, "older", "I am in");
+  for (const person of [phone, bob]) expect(await problemsIn(person, room)).toEqual([]);
+});
+
 test("[P9.11] a link that is used up, has expired or was ended opens nothing, and says so", async () => {
   await using world = await World.start();
   const [alice, bob, carol] = [await world.person("alice"), await world.person("bob"), await world.person("carol")];

@@ -54,12 +54,12 @@ function liveInvites(state: ChainState): Recipient[] {
 }
 
 /**
- * The letters of a record with these changes, `state` being the chain with it. A newcomer who gets the new key sealed
- * needs the older ones only; an invite gets all of them. Nobody gets one under `joined`.
+ * The letters of a record by this author with these changes, `state` being the chain with it. A newcomer who gets the new key
+ * sealed needs the older ones only; an invite gets all of them. Nobody gets one under `joined`.
  */
 export async function historyLetters(
   state: ChainState,
-  changes: readonly RoomChange[],
+  { author, changes }: { readonly author: AccountId; readonly changes: readonly RoomChange[] },
   held: ReadonlyMap<number, Bytes>,
   resolve: ResolveAccount,
   pause?: Pause,
@@ -67,7 +67,7 @@ export async function historyLetters(
   if (state.history === "joined") return [];
   const renews = changes.some(({ kind }) => kind === "renew");
   const newcomers: Recipient[] = [];
-  for (const account of changes.flatMap(letIn)) {
+  for (const account of changes.flatMap((change) => letIn(change, author))) {
     const member = memberOf(state, account);
     if (member === undefined) continue;
     const publicKey = sealingKey(await resolve(account), member);
@@ -87,7 +87,9 @@ export async function historyLetters(
   );
 }
 
-function letIn(change: RoomChange): AccountId[] {
+/** A guest by link, too: what the link opened is lost with the page that opened it, unless it waits for the account. */
+function letIn(change: RoomChange, author: AccountId): AccountId[] {
+  if (change.kind === "join") return [author];
   if (change.kind === "add") return [change.member.account];
   return change.kind === "admit" ? [decoded(() => decodeJoinRequest(change.request.payload)).account] : [];
 }

@@ -138,7 +138,7 @@ export async function changeRoom(
 
   const held = epochKey === null ? context.epochKeys : new Map([...context.epochKeys, [epoch, epochKey] as const]);
   const seals = epochKey === null ? [] : await sealToRoom(next, epochKey, accounts, pause);
-  const letters = await historyLetters(next, changes, held, resolve, pause);
+  const letters = await historyLetters(next, { author: me, changes }, held, resolve, pause);
   const openKey = held.get(epoch);
   const profile =
     boxesProfile && context.profile !== null && openKey !== undefined

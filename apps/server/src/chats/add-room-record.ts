@@ -85,10 +85,10 @@ function checkCompany(next: NextRoom, { record, memberList, seals, letters, prof
   const changesProfile = record.changes.some(({ kind }) => kind === "profile");
   if (changesProfile && profile === null) malformed("A new profile comes with its record.");
   if (profile !== null && !changesProfile && !next.renews) malformed("A profile comes with a new key, or when it changes.");
-  const { renews, made, room } = next;
-  const newcomers = next.newcomers.filter(({ account }) => account !== record.author);
-  const { history } = record;
-  const sealing = { renews, history, members: room.seats.values(), invites: room.state.invites, newcomers, made, nowMs };
+  const { renews, made, room, newcomers } = next;
+  const { author, history } = record;
+  const members = room.seats.values();
+  const sealing = { author, renews, history, members, invites: room.state.invites, newcomers, made, nowMs };
   checkSealing(sealing, seals, letters);
 }
 

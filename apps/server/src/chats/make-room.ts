@@ -31,7 +31,11 @@ export async function makeRoom({ db, kept, principal, nowMs }: RecordContext, su
   const { record, hash, seals, letters, profile } = submitted;
   const { members, state } = checkGenesis(submitted);
   const { history } = record;
-  checkSealing({ renews: true, history, members, invites: [], newcomers: [], made: [], nowMs }, seals, letters);
+  checkSealing(
+    { author: record.author, renews: true, history, members, invites: [], newcomers: [], made: [], nowMs },
+    seals,
+    letters,
+  );
   await checkIdentities(db, members);
   const seats = new Map(members.map((member): [AccountId, Seat] => [member.account, { ...member, sinceIndex: 0 }]));
   const added = await db.transaction().execute(async (trx): Promise<AddedRecord> => {

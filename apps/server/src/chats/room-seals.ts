@@ -4,6 +4,7 @@ import type { SealRow } from "./read-submission.ts";
 import { malformed } from "./room-rules.ts";
 
 export interface Sealing {
+  readonly author: AccountId;
   readonly renews: boolean;
   readonly history: "shared" | "joined";
   /** After the record. */
@@ -38,12 +39,15 @@ function expectedSeals({ renews, history, members, invites, made, nowMs }: Seali
   return [needed, allowed];
 }
 
-/** Under shared history for whoever is let in, unless a new epoch gives them the key anyway, and for a new invite. */
-function expectedLetters({ renews, history, newcomers, made }: Sealing): [needed: Generations, allowed: Generations] {
+/**
+ * Under shared history for whoever is let in, unless a new epoch gives them the key anyway, and for a new invite. A guest has
+ * the keys from the link, and may keep them in a letter.
+ */
+function expectedLetters({ author, renews, history, newcomers, made }: Sealing): [needed: Generations, allowed: Generations] {
   const needed: Generations = new Map();
   const allowed: Generations = new Map();
   if (history === "joined") return [needed, allowed];
-  for (const { account, generation } of newcomers) (renews ? allowed : needed).set(account, generation);
+  for (const { account, generation } of newcomers) (renews || account === author ? allowed : needed).set(account, generation);
   for (const { id } of made) needed.set(id, 1);
   return [needed, allowed];
 }

@@ -122,9 +122,9 @@ export class KeyringKeeper {
     await this.addAll(state, new Map([[state.epoch, key]]));
   }
 
-  /** Keys that were checked against their records. */
-  async addAll(state: ChainState, keys: ReadonlyMap<number, Bytes>): Promise<void> {
-    await this.#add(keys, recordPinOf(state), []);
+  /** Keys that were checked against their records. `letters`: by record index, those that hold nothing but these. */
+  async addAll(state: ChainState, keys: ReadonlyMap<number, Bytes>, letters: readonly number[] = []): Promise<void> {
+    await this.#add(keys, recordPinOf(state), letters);
   }
 
   /** Destroys keys for good: of epochs of which no message is left. */

@@ -2,6 +2,7 @@
 // cannot or may not be answered is not: the server goes on to somebody else.
 import {
   type AccountState,
+  type ChainState,
   CryptoError,
   memberOf,
   readableEpochs,
@@ -61,11 +62,14 @@ export class Asks {
     const request = await verifySealRequest(signedFromJson(ask.request), account);
     if (request.conversation !== ask.conversation) throw new CryptoError("wrong-conversation");
     await conversation.run(async () => {
-      const chain = conversation.chain.state;
       const { newestGeneration: generation } = account;
       const publicKey = account.encryptionKeys.get(generation);
+      // Who asks may have come in by a record that was not read here yet.
+      const known = readableBy(conversation.chain.state, ask.account);
+      if (request.epochs.some((epoch) => !known.has(epoch))) await conversation.chain.catchUp();
+      const chain = conversation.chain.state;
       if (chain === null || publicKey === undefined) return;
-      const readable = readableEpochs(chain, ask.account);
+      const readable = readableBy(chain, ask.account);
       const keys = new Map(
         request.epochs.flatMap((epoch) => {
           const key = readable.has(epoch) ? conversation.keyring.known(epoch) : undefined;
@@ -99,4 +103,8 @@ export class Asks {
     if (!isTheirs(state)) throw new CryptoError("identity-changed");
     return state;
   }
+}
+
+function readableBy(chain: ChainState | null, account: AccountId): ReadonlySet<number> {
+  return chain === null ? new Set() : readableEpochs(chain, account);
 }

@@ -122,7 +122,7 @@ export class Invites {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const opened = await this.#open(link);
       const { conversation: id } = opened;
-      if (this.#isIn(opened.chain)) await this.#isInAlready(opened);
+      if (this.#isIn(opened.chain)) await this.parts.read(id);
       else if (!(await this.#comeIn(opened))) continue;
       return directory.view(directory.room(id));
     }
@@ -162,22 +162,12 @@ export class Invites {
       const opened = record.epochKey === null ? keys : new Map([[record.state.epoch, record.epochKey]]);
       // A keyring of an earlier stay goes on.
       await conversation.keyring.refresh();
-      if (opened.size > 0) await conversation.keyring.addAll(record.state, opened);
+      // The letter to ourselves holds nothing more.
+      const letters = record.letters.length > 0 ? [record.state.index] : [];
+      if (opened.size > 0) await conversation.keyring.addAll(record.state, opened, letters);
     });
     await this.parts.read(id);
     return true;
-  }
-
-  /** By this very link perhaps, and the answer was lost: the keys that it opens need not be asked of anybody. */
-  async #isInAlready({ conversation: id, chain, keys }: Opened): Promise<void> {
-    await this.parts.read(id);
-    const conversation = this.parts.directory.room(id);
-    await conversation.run(async () => {
-      const lacking = new Map([...keys].filter(([epoch]) => conversation.keyring.known(epoch) === undefined));
-      if (lacking.size === 0) return;
-      await conversation.keyring.refresh();
-      await conversation.keyring.addAll(chain, lacking);
-    });
   }
 
   #isIn(chain: ChainState): boolean {
