@@ -210,3 +210,21 @@ test("[P9.12] who was away from the removal to the return reads what was said be
   await reads(again, room, "with carol", "-", "without carol", "with carol again");
   expect(await problemsIn(again, room)).toEqual([]);
 });
+
+test("[P9.12] who was away from a removal over a short return to the next removal reads up to that one", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await some(world, "alice", "bob", "carol");
+  const room = await makeRoom(alice, [bob, carol], { history: "shared" });
+  await write(alice, room, "with carol");
+  await reads(carol, room, "with carol");
+  const carolsId = await idOf(carol);
+  await carol.client.close();
+  await alice.client.removeFromRoom(room, carolsId);
+  await write(bob, room, "without carol");
+  await alice.client.addToRoom(room, { account: carolsId });
+  await alice.client.removeFromRoom(room, carolsId);
+  await write(bob, room, "never hers");
+  const again = await world.device("carol", { store: carol.store });
+  await reads(again, room, "with carol", "without carol");
+  expect(await problemsIn(again, room)).toEqual([]);
+});

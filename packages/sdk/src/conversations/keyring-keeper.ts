@@ -45,8 +45,11 @@ export class KeyringKeeper {
   #version = 0;
   /** SHA-256 of the present version's ciphertext: the next one's `previousHash`. */
   #hash: Bytes = zeroHash();
-  /** Epochs looked for in vain since the last sign that something may have come. */
-  readonly #missed = new Set<number>();
+  /**
+   * Epochs looked for in vain since the last sign that something may have come, each with the newest record known then: a
+   * letter that came with a later one was passed over.
+   */
+  readonly #missed = new Map<number, number>();
 
   constructor(
     readonly core: Core,
@@ -88,11 +91,11 @@ export class KeyringKeeper {
   /** The key of an epoch: from the safe, from a letter, or from what another device of ours put into the safe. */
   async key(chain: ChainState, epoch: number): Promise<Bytes | undefined> {
     const known = await this.#checked(chain, epoch);
-    if (known !== undefined || this.#missed.has(epoch)) return known;
+    if (known !== undefined || this.#missed.get(epoch) === chain.index) return known;
     await this.collect(chain);
     const found = await this.#checked(chain, epoch);
     if (found === undefined) {
-      this.#missed.add(epoch);
+      this.#missed.set(epoch, chain.index);
       if (!this.#keyring.erased.has(epoch)) this.onMissing(chain, epoch);
     }
     return found;
