@@ -80,6 +80,29 @@ test("an encryption key older than 30 days is rolled at an unlock, and every con
   expect(await tablet.texts(chat, 2)).toEqual(["old key", "new key"]);
 });
 
+test("what is sealed to an encryption key before the next one is published is read, however long that took", async () => {
+  await using world = await World.start();
+  const [alice, bob] = [await world.person("alice"), await world.person("bob")];
+  const chat = await world.contacts(alice, bob);
+  await bob.client.close();
+  const dayMs = 24 * 3600 * 1000;
+  const phone = await world.device("bob", { clock: new ShiftedClock(31 * dayMs) });
+  let refused = 0;
+  phone.network.onRequest = (method, path) => {
+    if (method !== "POST" || path !== "/keys/log" || refused++ === 0) return;
+    throw new Error("The connection was lost.");
+  };
+  await phone.client.logIn({ email: bob.email, password });
+  await phone.online();
+  expect(refused).toBe(2);
+  await phone.client.close();
+  await alice.client.sendText(chat, "sealed to the first key");
+  await alice.until("it is sent", async () => (await alice.all(chat))[0]?.state === "sent");
+  const tablet = await world.device("bob", { clock: new ShiftedClock(62 * dayMs) });
+  await tablet.client.logIn({ email: bob.email, password });
+  expect(await tablet.texts(chat, 1)).toEqual(["sealed to the first key"]);
+});
+
 test("catching up costs in proportion to what was missed, not to the history", async () => {
   await using world = await World.start();
   const [alice, bob] = [await world.person("alice"), await world.person("bob")];

@@ -183,6 +183,17 @@ export class Invites {
 
   /** Everything about the room that the link opens, verified from its first record on. */
   async #open(link: string): Promise<Opened> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#read(link);
+      } catch (error) {
+        // The profile comes before the records: somebody may have changed it in between.
+        if (!hasCode(error, "profile-mismatch") || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #read(link: string): Promise<Opened> {
     const { core } = this.parts;
     const { conversation, secret } = parsed(link);
     const invite = await deriveInvite(secret, conversation);

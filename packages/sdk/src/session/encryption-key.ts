@@ -28,9 +28,21 @@ export async function rollEncryptionKeyWhenDue(
   if (newest === undefined) throw new ClientError("rollback", "The vault lacks your encryption key.");
   if (newest.generation < own.newestGeneration) throw new ClientError("rollback", "The vault lacks your newest encryption key.");
   const isPublished = newest.generation === own.newestGeneration;
-  if (isPublished && nowMs - newest.createdAtMs < encryptionKeyLifeMs) return own;
-  if (isPublished) await addEncryptionKey(vault, newest.generation + 1, nowMs);
-  return publishEncryptionKeys(http, identity, own, vault);
+  const isDue = isPublished && nowMs - newest.createdAtMs >= encryptionKeyLifeMs;
+  if (isDue) await addEncryptionKey(vault, newest.generation + 1, nowMs);
+  const published = isPublished && !isDue ? own : await publishEncryptionKeys(http, identity, own, vault);
+  await supersede(vault, published.newestGeneration, nowMs);
+  return published;
+}
+
+/** Only now: until the newer key was published, letters were sealed to the older one, however long that took. */
+async function supersede(vault: VaultKeeper, published: number, nowMs: number): Promise<void> {
+  const isCurrent = (key: VaultEncryptionKey) => key.generation < published && key.supersededAtMs === null;
+  if (!vault.contents.encryptionKeys.some(isCurrent)) return;
+  await vault.update((contents) => ({
+    ...contents,
+    encryptionKeys: contents.encryptionKeys.map((key) => (isCurrent(key) ? { ...key, supersededAtMs: nowMs } : key)),
+  }));
 }
 
 async function addEncryptionKey(vault: VaultKeeper, generation: number, nowMs: number): Promise<void> {
@@ -38,9 +50,8 @@ async function addEncryptionKey(vault: VaultKeeper, generation: number, nowMs: n
   await vault.update((contents) => {
     // Another device rolled it in the meantime: that one serves.
     if (contents.encryptionKeys.some((key) => key.generation >= generation)) return contents;
-    const superseded = contents.encryptionKeys.map((key) => ({ ...key, supersededAtMs: key.supersededAtMs ?? nowMs }));
     const added: VaultEncryptionKey = { ...pair, generation, createdAtMs: nowMs, supersededAtMs: null };
-    return { ...contents, encryptionKeys: [...superseded, added] };
+    return { ...contents, encryptionKeys: [...contents.encryptionKeys, added] };
   });
 }
 
