@@ -228,3 +228,21 @@ test("[P9.12] who was away from a removal over a short return to the next remova
   await reads(again, room, "with carol", "without carol");
   expect(await problemsIn(again, room)).toEqual([]);
 });
+
+test("[P6.5] what a moderator deletes after one was removed is no alarm for a device that reads it only then", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await some(world, "alice", "bob", "carol");
+  const room = await makeRoom(alice, [bob, carol]);
+  await write(carol, room, "stays");
+  await write(carol, room, "goes");
+  await reads(alice, room, "stays", "goes");
+  await alice.client.removeFromRoom(room, await idOf(carol));
+  const found = (await alice.client.history(room)).messages.find(({ text }) => text === "goes");
+  if (found === undefined) throw new Error("It is not there.");
+  await alice.client.deleteMessages(room, [found.id]);
+  await reads(bob, room, "stays", "-");
+  const phone = await world.device("carol");
+  await phone.client.logIn({ email: carol.email, password });
+  await reads(phone, room, "stays", "-");
+  expect(await problemsIn(phone, room)).toEqual([]);
+});

@@ -1,6 +1,6 @@
 // Entries of one conversation, as they come from the server, become messages as they are kept: opened, placed in their
 // device's chain, and with deletions applied. Nothing is written here; the caller writes all of it at once.
-import { CryptoError, type MessageTarget, readableEpochs, recordHashAt, sha256 } from "@cychat/crypto";
+import { CryptoError, type MessageTarget, memberOf, readableEpochs, recordHashAt, sha256 } from "@cychat/crypto";
 import {
   type AccountId,
   decodeRecord,
@@ -420,10 +420,11 @@ export class Intake {
     }
   }
 
-  /** Only who may read everything that was said since then would know of a deletion. */
+  /** Only who may read everything that was said since then, and is still in, would know of a deletion. */
   #mayReadSince(seq: number): boolean {
     const { chain, me } = this.parts;
     if (chain.state === null || chain.state.kind === "direct") return true;
+    if (memberOf(chain.state, me) === undefined) return false;
     const readable = readableEpochs(chain.state, me);
     const isOver = (epoch: number) => (chain.closedAtSeq(epoch) ?? Number.POSITIVE_INFINITY) < seq;
     return [...chain.state.epochs.keys()].every((epoch) => readable.has(epoch) || isOver(epoch));
