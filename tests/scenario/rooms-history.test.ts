@@ -246,3 +246,21 @@ test("[P6.5] what a moderator deletes after one was removed is no alarm for a de
   await reads(phone, room, "stays", "-");
   expect(await problemsIn(phone, room)).toEqual([]);
 });
+
+test("[P9.12] what was said and deleted while one was out under joined history leaves no trace", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await some(world, "alice", "bob", "carol");
+  const room = await makeRoom(alice, [bob, carol], { history: "joined" });
+  await write(alice, room, "with carol");
+  await reads(carol, room, "with carol");
+  await alice.client.removeFromRoom(room, await idOf(carol));
+  await write(alice, room, "without carol");
+  const found = (await alice.client.history(room)).messages.find(({ text }) => text === "without carol");
+  if (found === undefined) throw new Error("It is not there.");
+  await alice.client.deleteMessages(room, [found.id]);
+  await reads(bob, room, "with carol", "-");
+  await alice.client.addToRoom(room, { account: await idOf(carol) });
+  await write(bob, room, "with carol again");
+  await reads(carol, room, "with carol", "with carol again");
+  expect(await problemsIn(carol, room)).toEqual([]);
+});

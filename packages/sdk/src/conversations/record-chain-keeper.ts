@@ -45,6 +45,12 @@ export class RecordChainKeeper {
     return this.#marks.get(epoch + 1)?.seq ?? null;
   }
 
+  /** Of an entry behind records that are known; 0 before the first one. */
+  epochAt(seq: number): number {
+    const open = [...this.#marks].filter(([, mark]) => mark.seq <= seq).map(([epoch]) => epoch);
+    return Math.max(0, ...open);
+  }
+
   /** Takes records in any overlap with what is known; fetches what lies between. Throws what verifying throws. */
   async apply(entries: readonly RecordEntry[]): Promise<void> {
     let next = this.#state;

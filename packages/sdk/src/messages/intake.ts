@@ -114,7 +114,7 @@ export class Intake {
         await this.#tellRecord(entry, before);
       } else if (entry.kind === "erased") {
         this.#chains.erasedForward(entry.device, entry.sender, entry.id);
-        this.#takeErased(entry);
+        await this.#takeErased(entry);
       } else {
         this.#prefix = "told";
         const opened = await this.#open(entry);
@@ -152,7 +152,7 @@ export class Intake {
         continue;
       }
       if (message?.opened == null) this.#chains.erasedBackward(entry.device, entry.sender, entry.id);
-      if (entry.kind === "erased") this.#takeErased(entry);
+      if (entry.kind === "erased") await this.#takeErased(entry);
       else if (message !== undefined) {
         const verdict = message.opened === null ? "next" : this.#chains.backward(message.opened.link);
         if (verdict === "replayed") this.#problem ??= problem("replayed");
@@ -191,9 +191,23 @@ export class Intake {
     const opened = await this.parts.opener.open(entry);
     const isWithoutKey = opened.isForOthers || (this.#isRoom && opened.problem?.code === "undecryptable");
     if (!isWithoutKey || this.#hasAllRecords) return opened;
-    await this.parts.chain.catchUp();
-    this.#hasAllRecords = true;
+    await this.#readAllRecords();
     return this.parts.opener.open(entry);
+  }
+
+  async #readAllRecords(): Promise<void> {
+    if (!this.#hasAllRecords) await this.parts.chain.catchUp();
+    this.#hasAllRecords = true;
+  }
+
+  /** Whether an erased entry, of which no envelope is left, is of a time that this account may not read. */
+  async #isOfOthers({ seq }: ErasedEntry): Promise<boolean> {
+    const { chain, me } = this.parts;
+    const isHidden = () =>
+      chain.state?.kind === "room" && chain.epochAt(seq) > 0 && !readableEpochs(chain.state, me).has(chain.epochAt(seq));
+    if (!isHidden()) return false;
+    await this.#readAllRecords();
+    return isHidden();
   }
 
   /** Of the record before this one, whose place is told by what was read; null where that is not known. */
@@ -246,8 +260,12 @@ export class Intake {
     if (!this.#isDeleted(id, sender)) this.#deletions.set(byWhom(id, sender), { by: sender, envelopeHash: null });
   }
 
-  #takeErased(entry: ErasedEntry): void {
+  async #takeErased(entry: ErasedEntry): Promise<void> {
     const { seq, id, sender } = entry;
+    if (await this.#isOfOthers(entry)) {
+      this.#explain(id, sender);
+      return this.#add({ seq, id, sender, atMs: entry.at_ms, device: entry.device, kind: "control", ...nothing });
+    }
     const isOld = this.parts.serverNowMs() - entry.at_ms >= youngestAgedMs;
     if (!this.#isDeleted(id, sender)) {
       if (this.#prefix === "aged" && isOld) this.#deletions.set(byWhom(id, sender), { by: sender, envelopeHash: null });
