@@ -50,6 +50,14 @@ const metInRooms = [
 
 const metInLongRuns = [
   [745973300, 100, "a change is for everybody who is in when it is made, also who may not read the message itself"],
+  [2544522257, 200, "who was out while a message was changed, and may not read it, shows it as it was"],
+  [480275356, 200, "a new device knows what a room is called, whoever renewed its key"],
+  [91000214, 100, "a record that lets somebody in is read with their newest keys"],
+  [91000108, 100, "who comes in by a link has its keys, also when the answer is lost"],
+  [92000195, 100, "a letter that came with a record that was not known yet is opened once it is"],
+  [93000072, 100, "what is sealed to an encryption key before the next one is published is read"],
+  [93000561, 100, "what was erased after one has left is no alarm"],
+  [94000013, 100, "what was said and erased while one was out leaves no trace under joined history"],
   [595029904, 100, "a message that was erased while one was out is no gap before the next one"],
 ] as const;
 
