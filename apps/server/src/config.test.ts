@@ -32,6 +32,9 @@ test("without a setting everything has a default", () => {
       isDebug: true,
       registration: "open",
       corsOrigins: [],
+      maxUploadBytes: 2 ** 31,
+      userQuotaBytes: null,
+      uploadsQuotaBytes: null,
     });
     expect(config.dataDir).toBe(DATA_DIR);
   });
@@ -72,6 +75,9 @@ test("a wrong setting is refused with one line that names it", () => {
     { METRICS_TOKEN: "short" },
     { TRUST_PROXY: "maybe" },
     { MESSAGES_PER_SECOND: "1.5" },
+    { MAX_UPLOAD_MB: "0" },
+    { USER_QUOTA_MB: "plenty" },
+    { UPLOADS_QUOTA_MB: "-1" },
   ];
   for (const environment of wrong) {
     const [name] = Object.keys(environment) as [string];
@@ -93,6 +99,9 @@ test("settings are read as people write them", () => {
       TRUST_PROXY: "1",
       REGISTRATION: "",
       DB_TYPE: "sqlite",
+      MAX_UPLOAD_MB: "25",
+      USER_QUOTA_MB: "500",
+      UPLOADS_QUOTA_MB: "",
     });
     expect(config).toMatchObject({
       isDebug: false,
@@ -101,6 +110,9 @@ test("settings are read as people write them", () => {
       corsOrigins: ["https://a.example.org", "http://localhost:5500"],
       trustProxy: true,
       registration: "open",
+      maxUploadBytes: 25 * 1024 * 1024,
+      userQuotaBytes: 500 * 1024 * 1024,
+      uploadsQuotaBytes: null,
     });
   });
 });

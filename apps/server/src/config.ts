@@ -10,6 +10,12 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly dataDir: string;
   readonly uploadDir: string;
+  /** Of one file, as it is uploaded: encrypted and padded. */
+  readonly maxUploadBytes: number;
+  /** Of all files of one account, unfinished uploads included; null: as much as there is. */
+  readonly userQuotaBytes: number | null;
+  /** Of all files together; null: as much as there is. */
+  readonly uploadsQuotaBytes: number | null;
   /** Signs access tokens; never leaves the process. */
   readonly jwtSecret: string;
   /** `/docs`, and `debug` lines in the log. */
@@ -45,6 +51,9 @@ export function loadConfig(environment: Environment): Config {
     publicUrl: settings.PUBLIC_URL,
     dataDir,
     uploadDir: resolve(settings.UPLOAD_DIR),
+    maxUploadBytes: settings.MAX_UPLOAD_MB,
+    userQuotaBytes: settings.USER_QUOTA_MB,
+    uploadsQuotaBytes: settings.UPLOADS_QUOTA_MB,
     jwtSecret: settings.JWT_SECRET_KEY ?? loadJwtSecret(dataDir),
     isDebug: settings.DEBUG === "info",
     corsOrigins: settings.CORS_ORIGINS,
@@ -68,6 +77,12 @@ const wholeNumber = (min: number, max: number) =>
     v.minValue(min, `is below ${min}`),
     v.maxValue(max, `is above ${max}`),
   );
+
+/** Whole megabytes, as bytes; up to a petabyte. */
+const megabytes = v.pipe(
+  wholeNumber(1, 1_000_000_000),
+  v.transform((count) => count * 1024 * 1024),
+);
 
 /** `http(s)://host[:port]`, and nothing after it. */
 const Origin = v.pipe(
@@ -107,6 +122,9 @@ const settingsSchema = v.object({
   PUBLIC_URL: v.optional(v.nullable(Origin), null),
   DATA_DIR: v.optional(v.string(), "./data"),
   UPLOAD_DIR: v.optional(v.string(), "./uploads"),
+  MAX_UPLOAD_MB: v.optional(megabytes, "2048"),
+  USER_QUOTA_MB: v.optional(v.nullable(megabytes), null),
+  UPLOADS_QUOTA_MB: v.optional(v.nullable(megabytes), null),
   REGISTRATION: v.optional(v.picklist(["open", "invite", "closed"], "wants: open, invite or closed"), "open"),
   MESSAGE_RETENTION_DAYS: v.optional(v.nullable(wholeNumber(1, 36_500)), null),
   METRICS_TOKEN: v.optional(v.nullable(v.pipe(v.string(), v.minLength(16, "is shorter than 16 characters"))), null),

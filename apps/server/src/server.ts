@@ -12,6 +12,8 @@ import { routeContacts } from "./contacts/routes.ts";
 import { createContacts } from "./contacts/service.ts";
 import type { Core } from "./core.ts";
 import { openDatabase } from "./database/database.ts";
+import { routeFiles } from "./files/routes.ts";
+import { BlobFiles, createFiles, type WriteChunk } from "./files/service.ts";
 import { createClientAddresses } from "./http/client-address.ts";
 import { createOrigins } from "./http/origins.ts";
 import { Api } from "./http/route.ts";
@@ -48,6 +50,8 @@ export interface ServerOptions {
   readonly timings?: Partial<SocketTimings & AskTimings> & { readonly presenceGraceMs?: number };
   /** Checks answers against their schemas too: for tests. */
   readonly checkAnswers?: boolean;
+  /** How uploaded files are written: for tests of a disk that is full. */
+  readonly writeChunk?: WriteChunk;
   /** The built web app. */
   readonly webFolder?: string;
 }
@@ -73,15 +77,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     checkAnswers = false,
     webFolder = builtWebApp,
   } = options;
-  const { bus = createMemoryBus(), passwordGates } = options;
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const { bus = createMemoryBus(), passwordGates, writeChunk } = options;
+  for (const folder of [config.dataDir, config.uploadDir]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const engine = await openDatabase({ type: "sqlite", path: join(config.dataDir, "cychat.db") });
   const db = engine.kysely;
 
   const events = createEvents(bus);
   const metrics = createMetrics();
   const presence = createPresence({ db, bus, events, log, graceMs: timings.presenceGraceMs ?? defaultGraceMs });
-  const core: Core = { config, db, engine, events, presence, memberStates: createMemberStates(events), log };
+  const blobFiles = new BlobFiles(config.uploadDir, log, writeChunk);
+  const core: Core = { config, db, engine, events, presence, memberStates: createMemberStates(events), blobFiles, log };
   const directory = createDirectory(db, bus, (cause) => log.error("members-failed", { cause }));
 
   const authBasis = createAuthBasis(core, now, passwordGates);
@@ -93,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const contacts = createContacts(core, now);
   const chats = createChats({ core, bus, directory, now });
   const rooms = createRooms({ core, bus, chats, now });
+  const files = createFiles({ core, chats, now });
   const messages = createMessages({ engine, directory, bus, log, metrics, messagesPerSecond: config.messagesPerSecond });
 
   const addresses = createClientAddresses(() => server, config.trustProxy);
@@ -107,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   routeChats(api, chats);
   routeMessages(api, chats, messages);
   routeRooms(api, rooms, chats, messages);
+  routeFiles(api, files);
   api.finish();
 
   const { sockets, receipts, asking } = createRealtime({
@@ -127,7 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const retention = days === null ? null : startRetention({ chats, log, days, now });
   let stopping: Promise<void> | null = null;
   const system = systemRoutes({ config, db, metrics, addresses, isStopping: () => stopping !== null });
-  const files = createStaticFiles(webFolder);
+  const webApp = createStaticFiles(webFolder);
 
   async function answerApi(request: Request): Promise<Response> {
     const response = origins.preflight(request) ?? (await api.hono.fetch(request));
@@ -137,7 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   async function answerPage(request: Request, path: string): Promise<Response> {
     const isRead = request.method === "GET" || request.method === "HEAD";
-    const found = isRead ? ((await system.get(path)?.(request)) ?? files.answer(request, path)) : null;
+    const found = isRead ? ((await system.get(path)?.(request)) ?? webApp.answer(request, path)) : null;
     const response =
       found ??
       new Response("There is nothing here.\n", { status: 404, headers: { "content-type": "text/plain; charset=utf-8" } });
@@ -172,6 +179,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await messages.drain();
     await receipts.drain();
     await retention?.stop();
+    await files.stop();
     sockets.closeAll();
     await Promise.race([drained, Bun.sleep(drainMs)]);
     await server.stop(true);

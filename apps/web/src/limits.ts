@@ -5,3 +5,6 @@ export const roomNameChars = 50;
 export const roomTopicChars = 500;
 export const roomDescriptionChars = 200;
 export const roomPictureBytes = 96 * 1024;
+export const filesPerMessage = 20;
+export const fileNameChars = 255;
+export const thumbnailBytes = 16 * 1024;

@@ -1,7 +1,8 @@
 // What a message says: a CBOR array [kind, …] inside the signed payload.
-import { AccountId, ArrayReader, branded, type CborValue, limits, MessageId } from "@cychat/protocol";
+import { AccountId, ArrayReader, BlobId, branded, type CborValue, limits, MessageId } from "@cychat/protocol";
 import { CryptoError } from "./errors.ts";
-import { type Bytes, hashBytes } from "./primitives.ts";
+import { type FileSecret, filePrefixBytes } from "./file-cipher.ts";
+import { type Bytes, hashBytes, keyBytes } from "./primitives.ts";
 
 /** Names another message, and exactly the envelope that was seen. */
 export interface MessageTarget {
@@ -12,8 +13,31 @@ export interface MessageTarget {
 /** Whom a text names; `all` counts for admins and owners only. */
 export type Mention = AccountId | "all";
 
+/** A file of a message: where its ciphertext is, what opens it, and what its sender says of it. */
+export interface FileReference extends FileSecret {
+  readonly blob: BlobId;
+  /** Of the file, in bytes. */
+  readonly size: number;
+  /** SHA-256 of the blob. */
+  readonly hash: Bytes;
+  readonly name: string;
+  /** A media type, or empty. */
+  readonly type: string;
+  /** Width and height in pixels. */
+  readonly dimensions: readonly [number, number] | null;
+  /** A small picture of it. */
+  readonly thumbnail: Bytes | null;
+}
+
 export type Content =
   | { readonly kind: "text"; readonly text: string; readonly mentions: readonly Mention[] }
+  /** `caption`: a text, or empty. */
+  | {
+      readonly kind: "files";
+      readonly caption: string;
+      readonly mentions: readonly Mention[];
+      readonly files: readonly FileReference[];
+    }
   /** Replaces the text of an earlier message of the same account. */
   | { readonly kind: "edit"; readonly target: MessageTarget; readonly text: string; readonly mentions: readonly Mention[] }
   | { readonly kind: "delete"; readonly targets: readonly MessageTarget[] }
@@ -25,6 +49,9 @@ const byteOrderMarks = /^\ufeff+/;
 
 const maxMentions = 50;
 
+/** 2^32 chunks of 64 KiB, less the padding. */
+const maxFileBytes = 2 ** 47;
+
 /** Throws malformed-content: text that is empty, only space, too long or not well-formed UTF-16; too many targets or mentions. */
 export function encodeContent(content: Content): CborValue {
   switch (content.kind) {
@@ -32,6 +59,12 @@ export function encodeContent(content: Content): CborValue {
       const text = textToSend(content.text);
       checkMentions(content.mentions);
       return content.mentions.length === 0 ? ["text", text] : ["text", text, content.mentions];
+    }
+    case "files": {
+      checkMentions(content.mentions);
+      checkFiles(content.files);
+      const caption = content.caption === "" ? "" : textToSend(content.caption);
+      return ["files", caption, content.mentions, content.files.map(fileFields)];
     }
     case "edit":
       checkMentions(content.mentions);
@@ -58,6 +91,15 @@ export function decodeContent(value: CborValue): Content {
         reader.end();
         checkText(text);
         return { kind, text, mentions };
+      }
+      case "files": {
+        const caption = reader.text();
+        const mentions = readMentions(reader);
+        const files = reader.list("a file", readFile);
+        reader.end();
+        checkText(caption);
+        checkFiles(files);
+        return { kind, caption, mentions, files };
       }
       case "edit": {
         const target = readTarget(reader.array("a target"));
@@ -108,6 +150,51 @@ function readMentions(reader: ArrayReader): Mention[] {
 function checkMentions(mentions: readonly Mention[]): void {
   if (mentions.length > maxMentions) throw new CryptoError("malformed-content", "The text names too many people.");
   if (new Set(mentions).size !== mentions.length) throw new CryptoError("malformed-content", "The text names somebody twice.");
+}
+
+function fileFields(file: FileReference): CborValue {
+  const { blob, key, prefix, size, hash, name, type, dimensions, thumbnail } = file;
+  return [blob, key, prefix, size, hash, name, type, dimensions, thumbnail];
+}
+
+function readFile(reader: ArrayReader): FileReference {
+  const file = {
+    blob: branded(BlobId, reader.text()),
+    key: reader.bytes(keyBytes),
+    prefix: reader.bytes(filePrefixBytes),
+    size: reader.count(),
+    hash: reader.bytes(hashBytes),
+    name: reader.text(),
+    type: reader.text(),
+    dimensions: readDimensions(reader),
+    thumbnail: reader.bytesOrNull(),
+  };
+  reader.end();
+  return file;
+}
+
+function readDimensions(reader: ArrayReader): [number, number] | null {
+  const value = reader.value();
+  if (value === null) return null;
+  const sides = new ArrayReader(value, "a picture's size");
+  const dimensions: [number, number] = [sides.count(), sides.count()];
+  sides.end();
+  return dimensions;
+}
+
+function checkFiles(files: readonly FileReference[]): void {
+  const fail = (what: string): never => {
+    throw new CryptoError("malformed-content", what);
+  };
+  if (files.length < 1 || files.length > limits.filesPerMessage) fail("Too many files, or none.");
+  if (new Set(files.map(({ blob }) => blob)).size !== files.length) fail("A file is there twice.");
+  for (const { name, type, size, dimensions, thumbnail } of files) {
+    if (name.length > limits.fileNameChars || !name.isWellFormed()) fail("A file's name is too long.");
+    if (type.length > limits.fileTypeChars || !type.isWellFormed()) fail("A file's type is too long.");
+    if (size > maxFileBytes) fail("A file is too large.");
+    if ((thumbnail?.length ?? 0) > limits.thumbnailBytes) fail("A thumbnail is too large.");
+    if (dimensions?.some((pixels) => pixels < 1 || pixels > 2 ** 20)) fail("A picture's size cannot be.");
+  }
 }
 
 function checkText(text: string): void {

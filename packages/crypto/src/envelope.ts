@@ -6,6 +6,7 @@
 import {
   type AccountId,
   ArrayReader,
+  type BlobId,
   type ConversationId,
   decodeEnvelope,
   type EnvelopeHeader,
@@ -46,8 +47,6 @@ export interface MessageToSeal {
   /** Envelope hash of this device's message before; 32 zero bytes for the first. */
   readonly prev: Bytes;
   readonly content: Content;
-  /** Ids of the blobs it refers to. */
-  readonly blobs?: readonly string[];
 }
 
 export interface SealedMessage {
@@ -60,7 +59,8 @@ export interface SealedMessage {
 /** Throws malformed-content, too-large, malformed-key. */
 export async function sealMessage(message: MessageToSeal): Promise<SealedMessage> {
   const { conversation, epoch, messageId, account, device } = message;
-  const header: EnvelopeHeader = { conversation, epoch, messageId, account, device: device.id, blobs: message.blobs ?? [] };
+  const blobs = blobsOf(message.content);
+  const header: EnvelopeHeader = { conversation, epoch, messageId, account, device: device.id, blobs };
   const headerBytes = encodeHeader(header);
   const payload = encodeCbor([
     await sha256(headerBytes),
@@ -144,9 +144,16 @@ export async function openMessage(bytes: Uint8Array, context: OpenContext): Prom
   const role = roleAt(seat, recordIndex);
   if (chain.posting.length > 0 && !hasRight(role, valueAt(chain.posting, recordIndex))) throw new CryptoError("not-allowed");
   const content = decodeContent(payload.content);
+  // Else the server would keep, or delete, other blobs than the reader is told of.
+  if (content.kind !== "unknown" && blobsOf(content).join() !== header.blobs.join()) throw new CryptoError("malformed-content");
   const envelopeHash = await sha256(bytes);
   const deviceState = device.state;
   return { header, envelopeHash, recordHash, recordIndex, role, sentAtMs, counter, prev, content, deviceState };
+}
+
+/** What the header names (PROTOCOL.md P10.2). */
+function blobsOf(content: Content): BlobId[] {
+  return content.kind === "files" ? content.files.map(({ blob }) => blob) : [];
 }
 
 /** Before anything is decrypted: somebody with this identity had a seat at some time of the epoch. */

@@ -32,6 +32,8 @@ export const cryptoErrors = {
   "malformed-key": "A key is not well formed.",
   "malformed-content": "A message's content is not well formed.",
   "malformed-padding": "The padding is not well formed.",
+  "file-damaged": "This is not the file that was sent: it was altered, or a part is missing.",
+  "file-changed": "The file was changed while it was read. Choose it again.",
   "recovery-unknown-word": "A word is not in the list of recovery words.",
   "recovery-wrong-length": "The recovery key is too short or too long.",
   "recovery-wrong-character": "The recovery key has a character that does not belong there.",

@@ -9,6 +9,12 @@ test("Padmé lengths as in the paper: at most 12 % more, and few of them", () =>
     const padded = padmeLength(length);
     expect(padded >= length && padded <= length * 1.12 + 1 && padmeLength(padded) === padded).toBe(true);
   }
+  const large = [2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 5_000_000_000, 2 ** 40 + 1];
+  const step = (length: number) => 2 ** (Math.floor(Math.log2(length)) - 6);
+  const expected = large.map(
+    (length) => Math.ceil(length / (length < 2 ** 32 ? 2 ** 26 : step(length))) * (length < 2 ** 32 ? 2 ** 26 : step(length)),
+  );
+  expect(large.map(padmeLength)).toEqual(expected);
   expect(new Set(Array.from({ length: 4096 }, (_, length) => padmeLength(length))).size).toBeLessThan(140);
 });
 

@@ -6,10 +6,11 @@ import type { Bytes } from "./primitives.ts";
 
 const lengthBytes = 4;
 
-/** The padded length of `length` bytes; for lengths below 2^31. */
+/** The padded length of `length` bytes; for lengths below 2^52. */
 export function padmeLength(length: number): number {
   if (length < 2) return length;
-  const exponent = 31 - Math.clz32(length);
+  const upper = Math.floor(length / 2 ** 32);
+  const exponent = upper === 0 ? 31 - Math.clz32(length) : 63 - Math.clz32(upper);
   const mantissaBits = 32 - Math.clz32(exponent);
   const step = 2 ** (exponent - mantissaBits);
   return exponent <= mantissaBits ? length : Math.ceil(length / step) * step;

@@ -50,6 +50,10 @@ export const refusals = {
   "last-unlock-method": [409, "The last way to unlock an account cannot be removed."],
   "unknown-method": [404, "There is no such unlock method."],
   "picture-invalid": [422, "The picture is not a PNG, JPEG or WebP image."],
+  "file-too-large": [413, "This file is larger than this server accepts."],
+  "quota-exceeded": [413, "There is no room left for your files on this server."],
+  "storage-full": [507, "The server has no space left for files. Tell whoever runs it."],
+  "blob-missing": [422, "A file of this message is not on the server, or not whole."],
   "feature-disabled": [404, "This server does not offer that."],
   internal: [500, "Something went wrong on the server."],
 } as const satisfies Record<string, readonly [status: number, message: string]>;

@@ -30,6 +30,10 @@ export const InviteId = v.pipe(
 );
 export type InviteId = v.InferOutput<typeof InviteId>;
 
+/** An uploaded file's ciphertext on the server: 32 random bytes in base64url, given by the server. */
+export const BlobId = v.pipe(v.string(), v.regex(sha256Text, "not 32 bytes in base64url"), v.brand("BlobId"));
+export type BlobId = v.InferOutput<typeof BlobId>;
+
 export const SessionId = v.pipe(v.string(), v.uuid(), v.brand("SessionId"));
 export type SessionId = v.InferOutput<typeof SessionId>;
 

@@ -10,6 +10,7 @@ export * from "./rest/contacts.ts";
 export * from "./rest/conversations.ts";
 export * from "./rest/endpoint.ts";
 export * from "./rest/fields.ts";
+export * from "./rest/files.ts";
 export * from "./rest/index.ts";
 export * from "./rest/keys.ts";
 export * from "./rest/rooms.ts";

@@ -28,6 +28,14 @@ export const limits = {
   /** One REST body, in bytes, pictures excepted. */
   bodyBytes: 1024 * 1024,
   pictureBytes: 1024 * 1024,
+  /** Of one message. */
+  filesPerMessage: 20,
+  fileNameChars: 255,
+  fileTypeChars: 127,
+  /** A small picture of a file, inside the message. */
+  thumbnailBytes: 16 * 1024,
+  /** Plaintext of one chunk of a file; every chunk but the last has this length. */
+  fileChunkBytes: 64 * 1024,
   historyPage: 200,
   deleteBatch: 100,
   keysBatch: 100,

@@ -100,6 +100,39 @@ export type SystemLine =
   | { readonly kind: "history"; readonly history: "shared" | "joined"; readonly actor: RoomPersonView }
   | { readonly kind: "invite" | "invite-ended" | "pinned" | "unpinned"; readonly actor: RoomPersonView };
 
+/** A file to be sent. What describes it comes from whoever picked it; only `blob` is the file. */
+export interface FileToSend {
+  readonly name: string;
+  /** Its media type, like `image/png`; empty when unknown. */
+  readonly type: string;
+  readonly blob: Blob;
+  /** Pixels, of a picture or a video. */
+  readonly width?: number;
+  readonly height?: number;
+  /** A small JPEG, PNG or WebP, of `limits.thumbnailBytes` at most. */
+  readonly thumbnail?: Uint8Array<ArrayBuffer>;
+}
+
+/** A file of a message. Everything here was written by its sender: it is not to be trusted, only shown. */
+export interface FileView {
+  readonly name: string;
+  readonly type: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly thumbnail: Uint8Array<ArrayBuffer> | null;
+  /** Of an own message that waits: how much the server has, in bytes of this file; null for all others. */
+  readonly uploadedBytes: number | null;
+}
+
+export interface FileQuota {
+  readonly maxUploadBytes: number;
+  /** Of all of this account's files together; null: as much as there is. */
+  readonly quotaBytes: number | null;
+  readonly usedBytes: number;
+}
+
 export interface MessageView {
   readonly id: MessageId;
   readonly conversation: ConversationId;
@@ -111,11 +144,13 @@ export interface MessageView {
   readonly senderPictureVersion: number;
   readonly mine: boolean;
   /**
-   * `deleted`: its sender, or an admin, deleted it; `unreadable`: see `problem`; `unknown`: made by a newer version of CyChat;
+   * `files`: `files`, `text` being the caption, or empty; `deleted`: its sender, or an admin, deleted it; `unreadable`: see `problem`; `unknown`: made by a newer version of CyChat;
    * `system`: no message, but what `system` says happened in the room.
    */
-  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "system";
+  readonly kind: "text" | "files" | "deleted" | "unreadable" | "unknown" | "system";
   readonly text: string;
+  /** Of a message of the kind `files`; empty for others. */
+  readonly files: readonly FileView[];
   /** Its sender changed the text later. */
   readonly edited: boolean;
   /** Of a deleted message: who deleted it, where that was not its sender. */
@@ -374,6 +409,35 @@ export interface ChatApi {
     text: string,
     options?: { id?: MessageId; mentions?: readonly (AccountId | "all")[] },
   ): Promise<MessageView>;
+  /**
+   * As `sendText`, with up to `limits.filesPerMessage` files, which are encrypted and kept here before it resolves: uploading
+   * goes on after a lost connection, or a restart. `progress`: bytes of all the files that are encrypted. Rejects with
+   * `file-too-large`, `quota-exceeded` (where that is known), `too-many-files`, `file-changed`, and `cancelled` by the signal.
+   */
+  sendFiles(
+    conversation: ConversationId,
+    files: readonly FileToSend[],
+    options?: {
+      caption?: string;
+      id?: MessageId;
+      mentions?: readonly (AccountId | "all")[];
+      progress?: (bytes: number) => void;
+      signal?: AbortSignal;
+    },
+  ): Promise<MessageView>;
+  /**
+   * A file of a message, whole and verified: from here, or from the server. `progress`: bytes that have come. Rejects with
+   * `file-damaged` for what is not the file that was sent, `file-gone` where the server has it no more, `offline`, and
+   * `cancelled` by the signal; never gives a part of a file. The blob has the type `application/octet-stream`.
+   */
+  openFile(
+    conversation: ConversationId,
+    message: MessageId,
+    index: number,
+    options?: { progress?: (bytes: number) => void; signal?: AbortSignal },
+  ): Promise<Blob>;
+  /** What the server allows. */
+  fileQuota(): Promise<FileQuota>;
   /** Replaces the text of an own message that was sent. */
   editText(
     conversation: ConversationId,

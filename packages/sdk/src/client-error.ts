@@ -15,10 +15,13 @@ export const clientRefusals = {
   "unsent-messages": "Some messages are not sent yet.",
   "empty-message": "There is nothing to send.",
   "too-long": "The message is too long.",
+  "too-many-files": "These are too many files for one message.",
+  "file-gone": "The server does not have this file any more.",
   "sending-blocked": "Look at the warning in this conversation before you write.",
   "invite-malformed": "This is no invite link, or a piece of it is missing.",
   "not-found": "There is nothing here, or it is not yours.",
   "not-yours": "Only your own messages can be deleted.",
+  cancelled: "This was cancelled.",
   closed: "This client was closed.",
   timeout: "That took too long.",
   "insecure-context": "Browsers offer encryption on https addresses and on localhost only. Open this page by https.",
@@ -55,6 +58,7 @@ export function toClientError(error: unknown): ClientError {
     const refusal = error as ProtocolError;
     return new ClientError(refusal.code, refusal.message, refusal.details);
   }
+  if (error instanceof DOMException && error.name === "AbortError") return new ClientError("cancelled");
   return new ClientError("internal", error instanceof Error ? error.message : "Something went wrong.");
 }
 

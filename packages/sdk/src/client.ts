@@ -6,6 +6,7 @@ import type {
   ConnectionState,
   ContactView,
   ConversationView,
+  FileQuota,
   FoundRoom,
   HistoryPage,
   InvitePreview,
@@ -149,6 +150,15 @@ class Client implements ChatClient {
   }
   sendText(...[conversation, text, options]: Parameters<ChatClient["sendText"]>): Promise<MessageView> {
     return this.#ready(({ messaging }) => messaging.sendText(conversation, text, options));
+  }
+  sendFiles(...[conversation, files, options]: Parameters<ChatClient["sendFiles"]>): Promise<MessageView> {
+    return this.#ready((signedIn) => signedIn.files.send(conversation, files, options));
+  }
+  openFile(...[conversation, message, index, options]: Parameters<ChatClient["openFile"]>): Promise<Blob> {
+    return this.#ready((signedIn) => signedIn.files.open(conversation, message, index, options));
+  }
+  fileQuota(): Promise<FileQuota> {
+    return this.#ready((signedIn) => signedIn.files.quota());
   }
   editText(...[conversation, message, text, options]: Parameters<ChatClient["editText"]>): Promise<void> {
     return this.#ready(({ messaging }) => messaging.editText(conversation, message, text, options?.mentions));

@@ -10,11 +10,14 @@ import { archivedSetting, Directory, favouriteSetting, mutedSetting } from "./co
 import type { Core } from "./core.ts";
 import type { Environment } from "./environment.ts";
 import { EventHub } from "./event-hub.ts";
+import { Files } from "./files/files.ts";
+import { dropUnfinishedFiles } from "./files/kept-files.ts";
+import { Uploads } from "./files/uploads.ts";
 import { AccountDirectory } from "./keys/account-directory.ts";
 import { Trust } from "./keys/trust.ts";
 import { VaultKeeper, type VaultSnapshot } from "./keys/vault-keeper.ts";
 import { Messaging } from "./messages/messaging.ts";
-import { Outbox } from "./outbox/outbox.ts";
+import { isWritten, Outbox } from "./outbox/outbox.ts";
 import { Sender } from "./outbox/sender.ts";
 import { Wire } from "./outbox/wire.ts";
 import { problemOf } from "./problems.ts";
@@ -59,6 +62,7 @@ export class SignedIn {
   readonly outbox: Outbox;
   readonly directory: Directory;
   readonly messaging: Messaging;
+  readonly files: Files;
   readonly people: People;
   readonly names: Names;
   /** Loaded when somebody first does something with a room. */
@@ -70,6 +74,7 @@ export class SignedIn {
   readonly #sync: Sync;
   readonly #sender: Sender;
   readonly #wire: Wire;
+  readonly #uploads: Uploads;
   #session: SessionRecord;
   #problem: Problem | null = null;
   #reminderTimer: unknown = null;
@@ -133,9 +138,17 @@ export class SignedIn {
       wire: this.#wire,
       isOnline,
       conversation: (id) => this.directory.find(id),
-      onItem: (item) =>
-        this.#itemChanged(item.conversation, item.content.kind === "text" ? [this.directory.unsentView(item)] : []),
+      onItem: (item) => this.#itemChanged(item.conversation, isWritten(item) ? [this.directory.unsentView(item)] : []),
+      onUploadsDue: () => this.#uploads.pump(),
       bindDevice: () => bindDevice(http, device),
+    });
+    this.#uploads = new Uploads({
+      core: this.core,
+      outbox: this.outbox,
+      isOnline,
+      conversation: (id) => this.directory.find(id),
+      onItem: (item) => this.#itemChanged(item.conversation, [this.directory.unsentView(item)]),
+      onReady: (item) => this.#sender.pump(item.conversation),
     });
     const { core, directory, outbox, contacts, receipts } = this;
     this.settings = new AccountSettings(http, store, (profile) => this.update({ profile }));
@@ -144,8 +157,10 @@ export class SignedIn {
       directory,
       outbox,
       sender: this.#sender,
+      uploads: this.#uploads,
       onConversation: () => this.#conversationsChanged(),
     });
+    this.files = new Files({ core, directory, outbox, messaging: this.messaging });
     this.people = new People(core, contacts, directory, receipts, (id) => this.#sync.read(id));
     this.trust = new Trust(core, directory);
     const { names } = this;
@@ -208,6 +223,7 @@ export class SignedIn {
     await opened.outbox.load();
     await opened.directory.load();
     await opened.#sync.load();
+    await dropUnfinishedFiles(store);
     return opened;
   }
 
@@ -222,6 +238,7 @@ export class SignedIn {
     this.core.events.close();
     this.#sync.close();
     this.#sender.close();
+    this.#uploads.close();
     this.names.close();
     this.receipts.close();
     this.socket.stop();
@@ -393,7 +410,8 @@ export class SignedIn {
     const theirs = added.filter((message) => message.sender !== this.core.me.account);
     if (theirs.length > 0) this.receipts.due(conversation);
     for (const { kind, sender } of theirs) if (kind !== "control") this.typing.take(conversation.id, sender, false);
-    const isNews = (message: StoredMessage) => message.kind === "text" && message.seq > record.readSeq;
+    const isNews = (message: StoredMessage) =>
+      (message.kind === "text" || message.kind === "files") && message.seq > record.readSeq;
     const me = this.core.me.account;
     const names = (message: StoredMessage) => message.mentions?.some((mention) => mention === "all" || mention === me) === true;
     const isMuted = this.isMuted(record.id);
@@ -436,7 +454,7 @@ export class SignedIn {
     if (state.status !== "online") {
       this.#wire.disconnected();
       this.typing.disconnected();
-    }
+    } else this.#uploads.pump();
     this.#emit({ type: "connection", connection: this.connectionState() });
   }
 

@@ -37,6 +37,15 @@ export async function requireCurrent(db: Db, account: AccountId, conversation: C
   return membership;
 }
 
+/** Throws `not-found`, or `not-allowed` where only admins and owners write. */
+export async function requireWriter(db: Db, account: AccountId, conversation: ConversationId): Promise<CurrentMembership> {
+  const membership = await requireCurrent(db, account, conversation);
+  if (membership.role !== "member") return membership;
+  const row = await db.selectFrom("conversations").select("post").where("id", "=", conversation).executeTakeFirst();
+  if (row?.post === "admin") throw new ProtocolError("not-allowed");
+  return membership;
+}
+
 function isCurrent(membership: Membership): membership is CurrentMembership {
   return membership.until === null;
 }

@@ -1,6 +1,7 @@
 // Conversations: what their members may do with them, and who hears of it.
 import {
   type AccountId,
+  type BlobId,
   type Conversation,
   type ConversationId,
   type Entry,
@@ -17,12 +18,13 @@ import { addRecord } from "./add-record.ts";
 import { admittersOf } from "./admitters.ts";
 import { type Directory, readersOf } from "./directory.ts";
 import { type Page, readEntries, readMessages, readRecords } from "./entries.ts";
-import { eraseBefore, eraseMessages, eraseRoom, halfDeletedRooms } from "./erase.ts";
+import { mayReadBlob } from "./entry-blobs.ts";
+import { type Erased, eraseBefore, eraseMessages, eraseRoom, halfDeletedRooms } from "./erase.ts";
 import { type NewKeyring, putKeyring, readKeyring, readLetters, readSeals } from "./keyrings.ts";
 import { type ListFilter, listConversations, readConversation } from "./list.ts";
 import { readLiveEpochs } from "./live-epochs.ts";
 import { directConversationId } from "./member-states.ts";
-import { type CurrentMembership, type Membership, requireCurrent, requireMembership } from "./membership.ts";
+import { type CurrentMembership, type Membership, requireCurrent, requireMembership, requireWriter } from "./membership.ts";
 import type { Submission } from "./read-submission.ts";
 import type { AddedRecord } from "./record-context.ts";
 import { KeptRooms } from "./room-state.ts";
@@ -47,6 +49,10 @@ export interface Chats {
   member(account: AccountId, conversation: ConversationId): Promise<Membership>;
   /** Throws `not-found`, for former members too. */
   current(account: AccountId, conversation: ConversationId): Promise<CurrentMembership>;
+  /** Throws `not-found`, or `not-allowed` where the role may not write. */
+  writer(account: AccountId, conversation: ConversationId): Promise<CurrentMembership>;
+  /** Whether the account may read the entry that refers to the file. */
+  mayReadBlob(account: AccountId, blob: BlobId): Promise<boolean>;
   list(account: AccountId, filter: ListFilter): Promise<{ conversations: Conversation[]; asOfMs: number }>;
   read(membership: Membership): Promise<Conversation>;
   entries(membership: Membership, page: Page): Promise<{ entries: Entry[]; lastSeq: number }>;
@@ -83,8 +89,14 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
 
   const kept = new KeptRooms();
 
-  function tellErased(conversation: ConversationId, seqs: number[], author: AccountId | null): void {
-    audience(conversation, author, (to) => events.announce({ to, frame: { type: "erased", conversation, seqs } }));
+  async function afterErasing(conversation: ConversationId, { seqs, blobs }: Erased, author: AccountId | null): Promise<void> {
+    audience(conversation, author, (to) => events.announce({ to, frame: { type: "erased", conversation, seqs: [...seqs] } }));
+    await core.blobFiles.remove(blobs);
+  }
+
+  /** Nobody is told: they have the record that deletes the room. */
+  async function clearRoom(conversation: ConversationId): Promise<void> {
+    await eraseRoom(db, conversation, ({ blobs }) => core.blobFiles.remove(blobs));
   }
 
   function audience(conversation: ConversationId, author: AccountId | null, then: (to: readonly AccountId[]) => void): void {
@@ -122,6 +134,8 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
   return {
     member: (account, conversation) => requireMembership(db, account, conversation),
     current: (account, conversation) => requireCurrent(db, account, conversation),
+    writer: (account, conversation) => requireWriter(db, account, conversation),
+    mayReadBlob: (account, blob) => mayReadBlob(db, account, blob),
 
     async list(account, filter) {
       const asOfMs = Date.now() - listMarginMs;
@@ -149,7 +163,7 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
       recording.take(principal.account);
       const added = await addRecord({ db, kept, principal, nowMs: now() }, conversation, submission);
       if (added.isDeleted) {
-        await eraseRoom(db, conversation);
+        await clearRoom(conversation);
         await engine.scrub();
       }
       if (added.kind === "direct") tellDirect(conversation, principal.account, added);
@@ -170,20 +184,20 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
 
     async erase(membership, ids) {
       const { conversation, account } = membership;
-      const erased = await eraseMessages(db, membership, ids, (seqs) => tellErased(conversation, seqs, account));
+      const erased = await eraseMessages(db, membership, ids, (some) => afterErasing(conversation, some, account));
       if (erased > 0) await engine.scrub();
       return erased;
     },
 
     async eraseBefore(beforeMs) {
-      const erased = await eraseBefore(db, beforeMs, (conversation, seqs) => tellErased(conversation, seqs, null));
+      const erased = await eraseBefore(db, beforeMs, (conversation, some) => afterErasing(conversation, some, null));
       if (erased > 0) await engine.scrub();
       return erased;
     },
 
     async finishDeletions() {
       const rooms = await halfDeletedRooms(db);
-      for (const conversation of rooms) await eraseRoom(db, conversation);
+      for (const conversation of rooms) await clearRoom(conversation);
       if (rooms.length > 0) await engine.scrub();
     },
 

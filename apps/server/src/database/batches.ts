@@ -1,5 +1,5 @@
 // The batched writes of the hot path, as plain data: they cross a thread boundary.
-import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
+import type { AccountId, BlobId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
 import type { MemberState } from "./schema.ts";
 
 /** One message that was decoded and belongs to its sender; the database checks the rest. */
@@ -10,6 +10,8 @@ export interface PendingMessage {
   readonly messageId: MessageId;
   readonly epoch: number;
   readonly envelope: Uint8Array<ArrayBuffer>;
+  /** The uploaded files that it refers to. */
+  readonly blobs: readonly BlobId[];
 }
 
 export type MessageBatch = readonly PendingMessage[];
@@ -20,7 +22,14 @@ export type MessageOutcome =
   | { readonly kind: "epoch-closed"; readonly epoch: number; readonly recordIndex: number }
   | { readonly kind: "refused"; readonly code: CommitRefusal };
 
-type CommitRefusal = "not-found" | "device-unknown" | "not-allowed" | "rotation-due" | "message-id-reused" | "overloaded";
+type CommitRefusal =
+  | "not-found"
+  | "device-unknown"
+  | "not-allowed"
+  | "rotation-due"
+  | "message-id-reused"
+  | "blob-missing"
+  | "overloaded";
 
 export interface PendingReceipt {
   readonly conversation: ConversationId;

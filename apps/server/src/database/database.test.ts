@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
+import type { AccountId, BlobId, ConversationId, DeviceId, MessageId } from "@cychat/protocol";
 import { sql } from "kysely";
 import type { PendingMessage } from "./batches.ts";
 import { openDatabase, pingDatabase } from "./database.ts";
@@ -172,6 +172,7 @@ const message = (id: string, fields: Partial<PendingMessage> = {}): PendingMessa
   messageId: id as MessageId,
   epoch: 1,
   envelope: bytes(1, 2, 3),
+  blobs: [],
   ...fields,
 });
 
@@ -213,6 +214,44 @@ test("a poisoned row is refused alone; its neighbours are stored", async () => {
   );
   const outcomes = await engine.commitMessages([message("1"), message("poison"), message("2")]);
   expect(outcomes).toMatchObject([{ seq: 2 }, { kind: "refused", code: "overloaded" }, { seq: 3 }]);
+});
+
+test("a message that is refused leaves no reference to its files, and they are named by the next", async () => {
+  await using engine = await withConversation();
+  const { kysely: db } = engine;
+  const row = { account: "a" as AccountId, conversation: "c" as ConversationId, bytes: 1, created_at_ms: 1, touched_at_ms: 1 };
+  for (const id of ["x", "y"] as BlobId[])
+    await db
+      .insertInto("blobs")
+      .values({ ...row, id, is_whole: 1 })
+      .execute();
+  await sql`create trigger poison before insert on entries when new.message_id = 'poison' begin select raise(abort, 'poison'); end`.execute(
+    db,
+  );
+  const [x, y] = [["x" as BlobId], ["y" as BlobId]] as const;
+  const outcomes = await engine.commitMessages([
+    message("poison", { blobs: x }),
+    message("1"),
+    message("2", { blobs: x }),
+    message("3", { blobs: [...y, ...x] }),
+    message("2", { blobs: x }),
+    message("4", { epoch: 2, blobs: y }),
+    message("5", { blobs: y }),
+  ]);
+  expect(outcomes).toMatchObject([
+    { code: "overloaded" },
+    { seq: 2 },
+    { seq: 3, repeated: false },
+    { code: "blob-missing" },
+    { seq: 3, repeated: true },
+    { kind: "epoch-closed" },
+    { seq: 4 },
+  ]);
+  const refs = await db.selectFrom("blob_refs").selectAll().orderBy("blob").execute();
+  expect(refs.map(({ blob, seq }): [string, number] => [blob, seq])).toEqual([
+    ["x", 3],
+    ["y", 4],
+  ]);
 });
 
 test("what batches remember is forgotten when anything else writes, another process included", async () => {

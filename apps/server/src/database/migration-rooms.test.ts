@@ -1,44 +1,15 @@
-import { Database as SqliteFile } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endpoints, fromBase64url } from "@cychat/protocol";
-import { Migrator } from "kysely/migration";
+import { asMigratedTo } from "../testing/older-database.ts";
 import { makeAccount } from "../testing/test-account.ts";
 import { envelopeOf, rotationOf } from "../testing/test-chat.ts";
 import { hashOf } from "../testing/test-keys.ts";
 import { createRoom } from "../testing/test-room.ts";
 import { startTestServer } from "../testing/test-server.ts";
 import { foundation } from "./migrations/0001-foundation.ts";
-import { openSqlite } from "./sqlite/sqlite.ts";
-
-/** The tables as the first migration left them, with the rows of a newer database in the columns that there were. */
-async function asBeforeRooms(path: string, alter: (older: SqliteFile) => void): Promise<void> {
-  const newer = `${path}.newer`;
-  const source = new SqliteFile(path);
-  source.run(`vacuum into '${newer}'`);
-  source.close();
-  for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
-  const engine = await openSqlite(path);
-  const provider = { getMigrations: async () => ({ "0001-foundation": foundation }) };
-  const { error } = await new Migrator({ db: engine.kysely, provider }).migrateToLatest();
-  if (error) throw error;
-  await engine.close();
-  const older = new SqliteFile(path);
-  older.run("pragma foreign_keys = off");
-  older.run(`attach '${newer}' as newer`);
-  const tables = older
-    .query<{ name: string }, []>("select name from main.sqlite_master where type = 'table' and name not like 'kysely%'")
-    .all();
-  for (const { name } of tables) {
-    const columns = older.query<{ name: string }, []>(`select name from pragma_table_info('${name}', 'main')`).all();
-    const list = columns.map((column) => `"${column.name}"`).join(", ");
-    older.run(`insert into main."${name}" (${list}) select ${list} from newer."${name}"`);
-  }
-  alter(older);
-  older.close();
-}
 
 test("a database from before rooms keeps its accounts, chats, records, seals and keyrings, and then takes rooms", async () => {
   const folder = mkdtempSync(join(tmpdir(), "cychat-migration-"));
@@ -67,7 +38,7 @@ test("a database from before rooms keeps its accounts, chats, records, seals and
   await before.stop();
 
   const envelope = fromBase64url(double.text);
-  await asBeforeRooms(join(folder, "cychat.db"), (older) => {
+  await asMigratedTo({ "0001-foundation": foundation }, join(folder, "cychat.db"), (older) => {
     older
       .query("update entries set message_id = ?, envelope = ?, envelope_hash = ? where message_id = ?")
       .run(id, envelope, hashOf(envelope), plain.id);

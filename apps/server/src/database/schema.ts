@@ -1,6 +1,16 @@
 // Every table, as Kysely sees it. Times are milliseconds since 1970; ids and hashes are the texts of the wire; bytes are bytes.
 
-import type { AccountId, ConversationId, DeviceId, InviteId, JoinPolicy, MessageId, Right, SessionId } from "@cychat/protocol";
+import type {
+  AccountId,
+  BlobId,
+  ConversationId,
+  DeviceId,
+  InviteId,
+  JoinPolicy,
+  MessageId,
+  Right,
+  SessionId,
+} from "@cychat/protocol";
 import type { Generated } from "kysely";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -283,6 +293,29 @@ export interface SealRequestsTable {
   at_ms: number;
 }
 
+/** What was uploaded, or is being uploaded. The bytes are a file of that name in the upload folder. */
+export interface BlobsTable {
+  id: BlobId;
+  /** Whoever uploads it. */
+  account: AccountId;
+  /** Where it may be named. */
+  conversation: ConversationId;
+  /** As declared when the upload was made: what counts for the quotas from then on. */
+  bytes: number;
+  /** 1: all of them are on the disk. */
+  is_whole: Generated<number>;
+  created_at_ms: number;
+  /** When the upload last went on. */
+  touched_at_ms: number;
+}
+
+/** Which entry refers to a blob: one at most. */
+export interface BlobRefsTable {
+  blob: BlobId;
+  conversation: ConversationId;
+  seq: number;
+}
+
 /** Rooms made by scripts, until their owner's first client with keys opens them. */
 export interface WaitingRoomsTable {
   handle_key: string;
@@ -324,6 +357,8 @@ export interface Database {
   history_letters: HistoryLettersTable;
   join_requests: JoinRequestsTable;
   seal_requests: SealRequestsTable;
+  blobs: BlobsTable;
+  blob_refs: BlobRefsTable;
   waiting_rooms: WaitingRoomsTable;
   join_wishes: JoinWishesTable;
 }

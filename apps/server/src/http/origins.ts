@@ -1,6 +1,10 @@
 // Who may call from a browser: our own pages, and the origins that the operator lists. Programs send no Origin.
 import type { Config } from "../config.ts";
 
+/** What a page may send and read beyond what browsers let through: tokens, and what uploads and byte ranges say in headers. */
+const askedHeaders = "authorization, content-type, range, tus-resumable, upload-length, upload-metadata, upload-offset";
+const shownHeaders = "content-range, location, retry-after, tus-resumable, upload-length, upload-offset";
+
 export interface Origins {
   isAllowed(origin: string, request: Request): boolean;
   /** For sockets, which browsers open across sites without asking first. */
@@ -22,7 +26,9 @@ export function createOrigins({ publicUrl, corsOrigins }: Pick<Config, "publicUr
     const origin = request.headers.get("origin");
     if (origin === null) return;
     headers.append("vary", "origin");
-    if (isAllowed(origin, request)) headers.set("access-control-allow-origin", origin);
+    if (!isAllowed(origin, request)) return;
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-expose-headers", shownHeaders);
   }
 
   return {
@@ -38,7 +44,7 @@ export function createOrigins({ publicUrl, corsOrigins }: Pick<Config, "publicUr
       allow(response, request);
       if (response.headers.has("access-control-allow-origin")) {
         response.headers.set("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE");
-        response.headers.set("access-control-allow-headers", "authorization, content-type");
+        response.headers.set("access-control-allow-headers", askedHeaders);
         response.headers.set("access-control-max-age", "600");
       }
       return response;

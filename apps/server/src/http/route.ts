@@ -16,6 +16,8 @@ export interface ClientInfo {
 export type HandlerRequest<E extends EndpointSpec> = EndpointRequest<E> & {
   readonly principal: E["auth"] extends true ? Principal : null;
   readonly client: ClientInfo;
+  /** The header `Range`. */
+  readonly range: string | null;
 } & (E extends { bodyType: "bytes" } ? { readonly body: RawBody } : unknown);
 
 /** Endpoints without a response schema answer with a `Response` of their own. */
@@ -49,6 +51,14 @@ export class Api {
     this.hono.on(endpoint.method, path, (context) => this.#answer(endpoint, handler, context));
   }
 
+  /** For what speaks a protocol of its own: everything at `path`, and one segment below it. */
+  mount(path: string, handler: (request: Request, principal: Principal) => Promise<Response>): void {
+    const answer = ({ req: { raw } }: Context) =>
+      this.#guard(path, async () => handler(raw, await this.#options.verifyAccessToken(bearerToken(raw))));
+    this.hono.all(apiBase + path, answer);
+    this.hono.all(`${apiBase}${path}/:id`, answer);
+  }
+
   /** To be called once, after every route: other methods at known addresses, and unknown addresses. */
   finish(): void {
     for (const [path, methods] of this.#methods) {
@@ -58,12 +68,19 @@ export class Api {
     this.hono.all(`${apiBase}/*`, () => refusalResponse(new ProtocolError("not-found")));
   }
 
-  async #answer<E extends EndpointSpec>(endpoint: E, handler: Handler<E>, context: Context): Promise<Response> {
-    let response: Response;
-    try {
+  #answer<E extends EndpointSpec>(endpoint: E, handler: Handler<E>, context: Context): Promise<Response> {
+    return this.#guard(`${endpoint.method} ${endpoint.path}`, async () => {
       const request = (await this.#read(endpoint, context)) as HandlerRequest<E>;
       const answer = await handler(request);
-      response = answer instanceof Response ? answer : this.#json(endpoint, answer);
+      return answer instanceof Response ? answer : this.#json(endpoint, answer);
+    });
+  }
+
+  /** What is thrown becomes a refusal. */
+  async #guard(endpoint: string, answer: () => Promise<Response>): Promise<Response> {
+    let response: Response;
+    try {
+      response = await answer();
     } catch (error) {
       response = refusalResponse(this.#refusal(error, endpoint));
     }
@@ -77,7 +94,7 @@ export class Api {
     const params = endpoint.params && check(endpoint.params, req.param(), "params");
     const query = endpoint.query && check(endpoint.query, req.query(), "query");
     const body = await readEndpointBody(endpoint, request);
-    return { params, query, body, principal, client: this.#options.clientInfo(request) };
+    return { params, query, body, principal, client: this.#options.clientInfo(request), range: request.headers.get("range") };
   }
 
   #json(endpoint: EndpointSpec, answer: unknown): Response {
@@ -85,9 +102,9 @@ export class Api {
     return Response.json(answer, { status: endpoint.status, headers: { "cache-control": "no-store" } });
   }
 
-  #refusal(error: unknown, endpoint: EndpointSpec): ProtocolError {
+  #refusal(error: unknown, endpoint: string): ProtocolError {
     if (error instanceof ProtocolError) return error;
-    this.#options.log.error("request-failed", { endpoint: `${endpoint.method} ${endpoint.path}`, cause: error });
+    this.#options.log.error("request-failed", { endpoint, cause: error });
     return new ProtocolError("internal");
   }
 }

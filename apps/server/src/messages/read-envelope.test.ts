@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import {
   type AccountId,
+  type BlobId,
   type ConversationId,
   type DeviceId,
   decodeEnvelope,
@@ -31,6 +32,8 @@ const header = (fields: Partial<EnvelopeHeader> = {}): EnvelopeHeader => ({
   ...fields,
 });
 
+const blob = (n: number) => `${String(n).padStart(42, "b")}A` as BlobId;
+
 function envelope(fields: Partial<EnvelopeHeader>, ciphertextBytes: number): Uint8Array<ArrayBuffer> {
   return encodeEnvelope({
     headerBytes: encodeHeader(header(fields)),
@@ -45,7 +48,7 @@ function verdict(bytes: Uint8Array<ArrayBuffer>) {
     const { header } = decodeEnvelope(bytes);
     const isExpected =
       header.account === principal.account && header.device === principal.device && header.conversation === conversation;
-    return { messageId: header.messageId, epoch: header.epoch, isExpected };
+    return { messageId: header.messageId, epoch: header.epoch, isExpected, blobs: header.blobs };
   } catch {
     return "refused";
   }
@@ -62,12 +65,12 @@ function answer(bytes: Uint8Array<ArrayBuffer>) {
 test("reads every well-formed envelope as the protocol's decoder does", () => {
   const epochs = fc.oneof(fc.nat(300), fc.nat(2 ** 40));
   const sizes = fc.oneof(fc.integer({ min: 16, max: 300 }), fc.constantFrom(23, 24, 255, 256, 65_535, 65_536, 100_000));
-  const blobs = fc.array(fc.string(), { maxLength: 2 });
+  const blobs = fc.uniqueArray(fc.integer({ min: 10 ** 9, max: 2 * 10 ** 9 }).map(blob), { maxLength: 2 });
   fc.assert(
     fc.property(epochs, sizes, blobs, (epoch, size, blobIds) => {
       const bytes = envelope({ epoch, blobs: blobIds }, size);
       expect(answer(bytes)).toEqual(verdict(bytes));
-      expect(answer(bytes)).toMatchObject({ epoch, isExpected: true });
+      expect(answer(bytes)).toMatchObject({ epoch, isExpected: true, blobs: blobIds });
     }),
     { seed: 20261123, numRuns: 500 },
   );

@@ -1,7 +1,15 @@
 // The hot path's reading of an envelope. Almost every one has exactly the header that its request makes us expect; that is
 // recognised byte by byte, at a tenth of the cost of decoding. Whatever differs goes to the protocol's decoder, which
 // gives the verdict.
-import { type ConversationId, decodeEnvelope, fromBase64url, limits, MessageId, ProtocolError } from "@cychat/protocol";
+import {
+  type BlobId,
+  type ConversationId,
+  decodeEnvelope,
+  fromBase64url,
+  limits,
+  MessageId,
+  ProtocolError,
+} from "@cychat/protocol";
 import * as v from "valibot";
 import type { Principal } from "../http/principal.ts";
 
@@ -11,7 +19,11 @@ export interface EnvelopeFacts {
   readonly epoch: number;
   /** Whether it names this sender, this device and this conversation. */
   readonly isExpected: boolean;
+  /** The uploaded files that it refers to. */
+  readonly blobs: readonly BlobId[];
 }
+
+const none: readonly BlobId[] = [];
 
 /** Throws `not-encrypted` for what is no envelope, `too-large` above the limit. */
 export function readEnvelope(bytes: Uint8Array<ArrayBuffer>, principal: Principal, conversation: ConversationId): EnvelopeFacts {
@@ -36,7 +48,7 @@ function decode(bytes: Uint8Array<ArrayBuffer>, { account, device }: Principal, 
   try {
     const { header } = decodeEnvelope(bytes);
     const isExpected = header.account === account && header.device === device && header.conversation === conversation;
-    return { messageId: header.messageId, epoch: header.epoch, isExpected };
+    return { messageId: header.messageId, epoch: header.epoch, isExpected, blobs: header.blobs };
   } catch (error) {
     throw asRefusal(error);
   }
@@ -72,7 +84,7 @@ function recognise(
   const messageId = header.slice(epochEnd + uuidHead.length, epochEnd + uuidHead.length + 36);
   const isExpected = header.slice(epochEnd) === `${uuidHead}${messageId}${uuidHead}${account}${deviceHead}${device}${noBlobs}`;
   if (!isExpected || !v.is(MessageId, messageId)) return null;
-  return { messageId: messageId as MessageId, epoch, isExpected };
+  return { messageId: messageId as MessageId, epoch, isExpected, blobs: none };
 }
 
 /** A number below 256 in its shortest form, and where it ends; rarer ones are for the decoder. */

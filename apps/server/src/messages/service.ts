@@ -82,7 +82,7 @@ export function createMessages({ engine, directory, bus, log, metrics, messagesP
       const { principal, conversation } = request;
       const envelope = open(request);
       if (envelope instanceof ProtocolError) return refuse(envelope);
-      const { bytes, messageId, epoch, isExpected } = envelope;
+      const { bytes, messageId, epoch, isExpected, blobs } = envelope;
       if (principal.device === null) return refuse(new ProtocolError("device-unknown"), messageId);
       if (!isExpected) return refuse(new ProtocolError("envelope-mismatch"), messageId);
       const retryAfterMs = rate.take(principal.account);
@@ -96,6 +96,7 @@ export function createMessages({ engine, directory, bus, log, metrics, messagesP
         messageId,
         epoch,
         envelope: bytes,
+        blobs,
       };
       const isQueued = queue.submit(pending, (outcome) => {
         if (outcome.kind !== "stored") return refuse(refusalOf(outcome), messageId);

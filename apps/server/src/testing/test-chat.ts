@@ -1,6 +1,7 @@
 // Records and envelopes of a direct chat, well formed unless a test says otherwise. Ciphertext is random: the server cannot tell.
 import { randomBytes } from "node:crypto";
 import {
+  type BlobId,
   type ConversationId,
   type EpochRecord,
   encodeEnvelope,
@@ -124,6 +125,7 @@ export interface EnvelopeParts {
   /** Another account's name on it. */
   readonly account?: TestAccount;
   readonly content?: Uint8Array;
+  readonly blobs?: readonly BlobId[];
 }
 
 export interface TestEnvelope {
@@ -132,14 +134,15 @@ export interface TestEnvelope {
 }
 
 export function envelopeOf(chat: TestConversation, sender: TestAccount, parts: EnvelopeParts = {}): TestEnvelope {
-  const { id = newMessageId(), epoch = chat.epoch, bytes = 256, conversation = chat.id, account = sender, content } = parts;
+  const { id = newMessageId(), epoch = chat.epoch, bytes = 256, conversation = chat.id, account = sender } = parts;
+  const { content, blobs = [] } = parts;
   const headerBytes = encodeHeader({
     conversation,
     epoch,
     messageId: id,
     account: account.id,
     device: account.device,
-    blobs: [],
+    blobs,
   });
   const ciphertext = new Uint8Array(content ?? randomBytes(bytes));
   return { id, text: toBase64url(encodeEnvelope({ headerBytes, iv: new Uint8Array(randomBytes(12)), ciphertext })) };

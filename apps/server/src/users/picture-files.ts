@@ -3,6 +3,7 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AccountId } from "@cychat/protocol";
+import { syncFolder } from "../sync-folder.ts";
 
 export class PictureFiles {
   readonly #folder: string;
@@ -48,16 +49,5 @@ export class PictureFiles {
   /** Both parts come from validated values: a UUID and a whole number. */
   #path(account: AccountId, version: number): string {
     return join(this.#folder, `${account}.${version}`);
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open a folder; its rename is journalled.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -49,6 +49,7 @@ class ChatState {
   readonly #timelines = new Map<ConversationId, Timeline>();
   readonly #people = new Map<ConversationId, RoomPeople>();
   readonly #roomListeners = new Set<(conversation: ConversationId) => void>();
+  readonly #accountListeners = new Set<() => void>();
   readonly #ringListeners = new Set<(conversation: ConversationId, message: MessageView) => void>();
 
   async start(client: ChatClient): Promise<void> {
@@ -123,6 +124,12 @@ class ChatState {
     return () => this.#roomListeners.delete(listener);
   }
 
+  /** Hears when nobody is logged in any more, or somebody else: what was theirs is let go of. */
+  onOtherAccount(listener: () => void): () => void {
+    this.#accountListeners.add(listener);
+    return () => this.#accountListeners.delete(listener);
+  }
+
   onRing(listener: (conversation: ConversationId, message: MessageView) => void): () => void {
     this.#ringListeners.add(listener);
     return () => this.#ringListeners.delete(listener);
@@ -187,6 +194,7 @@ class ChatState {
     if (before !== now) {
       this.#timelines.clear();
       this.#people.clear();
+      for (const listener of this.#accountListeners) listener();
       this.contacts = [];
       this.conversations = [];
       this.#opened = null;

@@ -1,5 +1,5 @@
 // The messages of one conversation that this tab has loaded: in order, without doubles, with what was just typed.
-import type { ChatClient, MessageView, Profile, RoomPersonView } from "@cychat/sdk";
+import type { ChatClient, FileQuota, FileToSend, MessageView, Profile, RoomPersonView } from "@cychat/sdk";
 import { newMessageId } from "./message-id.ts";
 import type { ConversationId, MessageId } from "./types.ts";
 
@@ -124,6 +124,7 @@ export class Timeline {
       mine: true,
       kind: "text",
       text,
+      files: [],
       edited: false,
       deletedBy: null,
       mentions,
@@ -144,6 +145,24 @@ export class Timeline {
     }
   }
 
+  /** Shows them once the outbox has them; throws where it was stopped or refused. */
+  async sendFiles(
+    files: readonly FileToSend[],
+    { mentions, ...options }: FilesOptions & { readonly mentions: Mentions },
+  ): Promise<void> {
+    const view = await this.client.sendFiles(this.conversation, files, { ...options, ...named(mentions) });
+    // What came by an event is at least as new.
+    if (!this.messages.some(({ id }) => id === view.id)) this.apply([view]);
+  }
+
+  fileQuota(): Promise<FileQuota> {
+    return this.client.fileQuota();
+  }
+
+  clearDraft(): Promise<void> {
+    return this.client.setDraft(this.conversation, "");
+  }
+
   /** Shows the new text at once; throws, with the old one back in its place, where it was refused. */
   async edit(message: MessageView, text: string, mentions: Mentions = []): Promise<void> {
     this.apply([{ ...message, text, mentions, edited: true }]);
@@ -154,6 +173,13 @@ export class Timeline {
       throw error;
     }
   }
+}
+
+interface FilesOptions {
+  readonly id: MessageId;
+  readonly caption: string;
+  readonly progress: (bytes: number) => void;
+  readonly signal: AbortSignal;
 }
 
 /** Whom a text names. */

@@ -18,8 +18,10 @@ import type { MenuItem } from "../ui/menu.ts";
 type OnEdit = (message: MessageView) => void;
 
 export function messageMenu(view: ConversationView, message: MessageView, onedit?: OnEdit): readonly MenuItem[] {
-  if (message.kind !== "text") return [];
-  const items: MenuItem[] = [{ label: text.copy, icon: Copy, testid: "message-copy", act: () => void copyText(message.text) }];
+  if (message.kind !== "text" && message.kind !== "files") return [];
+  const items: MenuItem[] = [];
+  if (message.text !== "")
+    items.push({ label: text.copy, icon: Copy, testid: "message-copy", act: () => void copyText(message.text) });
   if (isRoom(view) && message.seq !== null) items.push(...roomItems(view, message, onedit));
   if (message.seq !== null) {
     // A deletion is a message, too.

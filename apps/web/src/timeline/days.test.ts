@@ -18,6 +18,7 @@ function message(atMs: number, changes: Partial<MessageView> = {}): MessageView 
     mine: false,
     kind: "text",
     text: "",
+    files: [],
     edited: false,
     deletedBy: null,
     mentions: [],

@@ -7,7 +7,8 @@ export function readMarks(messages: readonly MessageView[]): ReadonlyMap<Message
   let said = 0;
   for (let index = messages.length - 1; index >= 0; index--) {
     const message = messages[index] as MessageView;
-    if (!message.mine || message.kind !== "text" || message.readBy === null || message.readBy <= said) continue;
+    const isShown = message.kind === "text" || message.kind === "files";
+    if (!message.mine || !isShown || message.readBy === null || message.readBy <= said) continue;
     said = message.readBy;
     marks.set(message.id, said);
   }

@@ -1,6 +1,7 @@
 import { authEndpoints } from "./auth.ts";
 import { contactEndpoints } from "./contacts.ts";
 import { conversationEndpoints } from "./conversations.ts";
+import { fileEndpoints } from "./files.ts";
 import { keyEndpoints } from "./keys.ts";
 import { roomEndpoints } from "./rooms.ts";
 import { userEndpoints } from "./user.ts";
@@ -13,6 +14,7 @@ export const endpoints = {
   ...keyEndpoints,
   ...conversationEndpoints,
   ...roomEndpoints,
+  ...fileEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { encodeCbor } from "../cbor.ts";
 import { ProtocolError } from "../errors.ts";
-import { AccountId, ConversationId, DeviceId, MessageId } from "../ids.ts";
+import { AccountId, BlobId, ConversationId, DeviceId, MessageId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { ArrayReader } from "./read.ts";
 
@@ -15,7 +15,7 @@ export interface EnvelopeHeader {
   readonly account: AccountId;
   readonly device: DeviceId;
   /** Ids of the uploaded blobs this message refers to, so that the server can count references. Empty without files. */
-  readonly blobs: readonly string[];
+  readonly blobs: readonly BlobId[];
 }
 
 export interface Envelope {
@@ -49,7 +49,7 @@ export function decodeHeader(bytes: Uint8Array): EnvelopeHeader {
     messageId: branded(MessageId, reader.text()),
     account: branded(AccountId, reader.text()),
     device: branded(DeviceId, reader.text()),
-    blobs: readTexts(reader.value()),
+    blobs: readBlobs(reader.value()),
   };
   reader.end();
   return header;
@@ -71,11 +71,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   return { header: decodeHeader(headerBytes), headerBytes, iv, ciphertext };
 }
 
-function readTexts(value: unknown): string[] {
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+function readBlobs(value: unknown): BlobId[] {
+  if (!Array.isArray(value) || value.length > limits.filesPerMessage)
     throw new ProtocolError("malformed-structure", "an envelope header wants a list of blob ids here");
-  }
-  return value;
+  const blobs = value.map((id) => branded(BlobId, id));
+  if (new Set(blobs).size !== blobs.length) throw new ProtocolError("malformed-structure", "a blob is named twice");
+  return blobs;
 }
 
 /** Checks an id inside a decoded structure. Ids in structures are always in their canonical form already. */

@@ -5,7 +5,7 @@ import type { ConversationView, MessageView, PersonView, RoomStanding, RoomView 
 import { ClientError } from "../client-error.ts";
 import type { Contacts } from "../contacts/contacts.ts";
 import type { Core } from "../core.ts";
-import type { Outbox } from "../outbox/outbox.ts";
+import { isWritten, type Outbox } from "../outbox/outbox.ts";
 import type { Names } from "../rooms/names.ts";
 import { emptyRoom, rightsOf } from "../rooms/room-record.ts";
 import { type ConversationRecord, type OutboxRecord, type RoomRecord, type StoredMessage, tables } from "../store/tables.ts";
@@ -186,7 +186,7 @@ export class Directory {
   view(conversation: Conversation): ConversationView {
     const { core, outbox, typing, names } = this.parts;
     const { record } = conversation;
-    const unsent = outbox.of(record.id).findLast((item) => item.content.kind === "text" && !item.discarded);
+    const unsent = outbox.of(record.id).findLast(isShown);
     const lastMessage =
       unsent !== undefined ? this.unsentView(unsent) : record.lastMessage && this.messageView(conversation, record.lastMessage);
     const setting = (name: (id: ConversationId) => string) => core.vault.setting(name(record.id)) === true;
@@ -295,14 +295,15 @@ export class Directory {
   }
 
   unsentView(item: OutboxRecord): MessageView {
-    const { core, names } = this.parts;
+    const { core, names, outbox } = this.parts;
     const sentAtMs = Math.round(core.time.fromLocal(item.writtenAtLocalMs));
-    return viewOfUnsent(item, names.of(core.me.account), sentAtMs, (account) => names.of(account));
+    const uploaded = (index: number) => outbox.uploaded(item.id, index);
+    return viewOfUnsent(item, names.of(core.me.account), sentAtMs, (account) => names.of(account), uploaded);
   }
 
   /** What waits in the outbox and is shown, in the order of writing. */
   unsentViews(id: ConversationId): MessageView[] {
-    const items = this.parts.outbox.of(id).filter((item) => item.content.kind === "text" && !item.discarded);
+    const items = this.parts.outbox.of(id).filter(isShown);
     return items.map((item) => this.unsentView(item));
   }
 
@@ -314,6 +315,8 @@ export class Directory {
     return conversation;
   }
 }
+
+const isShown = (item: OutboxRecord): boolean => isWritten(item) && !item.discarded;
 
 export const mutedSetting = (id: ConversationId): string => `muted:${id}`;
 export const archivedSetting = (id: ConversationId): string => `archived:${id}`;

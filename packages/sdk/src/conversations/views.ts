@@ -1,7 +1,7 @@
 // What a screen sees of a message and of a conversation.
 import type { AccountId } from "@cychat/protocol";
-import type { ConversationView, MessageView, PersonView, Problem, RoomPersonView, SystemLine } from "../client-api.ts";
-import type { OutboxRecord, RoomEvent, StoredMessage } from "../store/tables.ts";
+import type { ConversationView, FileView, MessageView, PersonView, Problem, RoomPersonView, SystemLine } from "../client-api.ts";
+import type { OutboxFile, OutboxRecord, RoomEvent, StoredMessage } from "../store/tables.ts";
 
 /** A clock that is ahead, or a message that waited longer, is not believed: the server's time is shown then. */
 const plausible = { aheadMs: 5 * 60_000, behindMs: 30 * 24 * 3600_000 } as const;
@@ -40,6 +40,7 @@ export function viewOfStored(message: StoredMessage, context: MessageContext): M
     mine,
     kind: gone || message.kind === "control" ? "deleted" : message.kind,
     text: gone ? "" : message.kind === "text" ? (newText ?? message.text) : message.text,
+    files: gone ? [] : (message.files ?? []).map((file) => fileView(file, null)),
     edited: !gone && message.kind === "text" && (newText !== null || message.editSeq !== undefined),
     deletedBy: message.deletedBy === undefined ? null : nameOf(message.deletedBy),
     mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
@@ -48,7 +49,7 @@ export function viewOfStored(message: StoredMessage, context: MessageContext): M
     sentAtMs: shownTime(message),
     atMs: message.atMs,
     state: mine ? stateOf(message.seq, receipts) : "sent",
-    readBy: mine && message.kind === "text" ? context.readBy(message.seq) : null,
+    readBy: mine && (message.kind === "text" || message.kind === "files") ? context.readBy(message.seq) : null,
     problem: gone ? null : message.problem,
   };
 }
@@ -76,6 +77,7 @@ export function viewOfUnsent(
   me: RoomPersonView,
   sentAtMs: number,
   nameOf: MessageContext["nameOf"],
+  uploaded: (index: number) => number,
 ): MessageView {
   const { content } = item;
   const mentions = content.kind === "delete" ? [] : (content.mentions ?? []);
@@ -87,8 +89,9 @@ export function viewOfUnsent(
     senderName: me.nickname,
     senderPictureVersion: me.pictureVersion,
     mine: true,
-    kind: "text",
-    text: content.kind === "text" ? content.text : "",
+    kind: content.kind === "files" ? "files" : "text",
+    text: content.kind === "text" || content.kind === "files" ? content.text : "",
+    files: content.kind === "files" ? content.files.map((file, index) => fileView(file, uploaded(index))) : [],
     edited: false,
     deletedBy: null,
     mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
@@ -100,6 +103,14 @@ export function viewOfUnsent(
     readBy: null,
     problem: item.failed,
   };
+}
+
+function fileView(
+  { name, type, size, dimensions, thumbnail }: Omit<OutboxFile, "blob" | "isUploaded">,
+  uploadedBytes: number | null,
+): FileView {
+  const [width, height] = dimensions ?? [null, null];
+  return { name, type, size, width, height, thumbnail, uploadedBytes };
 }
 
 export function shownTime({ sentAtMs, atMs }: Pick<StoredMessage, "sentAtMs" | "atMs">): number {

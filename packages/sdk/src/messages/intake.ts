@@ -316,14 +316,15 @@ export class Intake {
     }
     const deletion = this.#deletionOf(entry.id, entry.sender, envelopeHash);
     if (deletion !== undefined) return this.#add(deletedNow(message, deletion));
-    if (content.kind !== "text") return this.#add({ ...message, kind: "unknown" });
+    if (content.kind !== "text" && content.kind !== "files") return this.#add({ ...message, kind: "unknown" });
     const mentions = this.#counted(content.mentions, opened.role);
-    const text: StoredMessage = { ...message, kind: "text", text: content.text, ...(mentions.length === 0 ? {} : { mentions }) };
+    const said = content.kind === "text" ? { text: content.text } : { text: content.caption, files: content.files };
+    const text: StoredMessage = { ...message, kind: content.kind, ...said, ...(mentions.length === 0 ? {} : { mentions }) };
     if (mentions.includes("all") || mentions.includes(this.parts.me)) {
       if (entry.sender !== this.parts.me) this.#mentionSeq = Math.max(this.#mentionSeq, entry.seq);
     }
     const edit = this.#edits.get(byWhom(entry.id, entry.sender)) ?? this.parts.edits.get(byWhom(entry.id, entry.sender));
-    this.#add(edit === undefined ? text : editedNow(text, edit));
+    this.#add(edit === undefined || text.kind !== "text" ? text : editedNow(text, edit));
   }
 
   get #isRoom(): boolean {
@@ -351,7 +352,7 @@ export class Intake {
   /** Of two messages that somebody gave the same id, the first one has it; the other one is not shown. */
   #isSecond({ id, seq }: MessageEntry): boolean {
     const isOther = (message: StoredMessage) =>
-      message.id === id && message.seq !== seq && ["text", "unknown", "deleted"].includes(message.kind);
+      message.id === id && message.seq !== seq && ["text", "files", "unknown", "deleted"].includes(message.kind);
     const other = [...this.#messages.values()].find(isOther) ?? this.parts.history.recent(isOther);
     if (other === undefined) return false;
     this.#problem ??= problem("message-id-reused");

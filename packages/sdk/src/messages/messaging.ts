@@ -6,9 +6,11 @@ import { ClientError } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
 import type { Directory } from "../conversations/directory.ts";
 import type { Core } from "../core.ts";
-import type { Outbox } from "../outbox/outbox.ts";
+import type { Uploads } from "../files/uploads.ts";
+import { isWritten, type Outbox } from "../outbox/outbox.ts";
 import type { Sender } from "../outbox/sender.ts";
 import { isModerator, rightsOf } from "../rooms/room-record.ts";
+import type { Write } from "../store/store.ts";
 import type { Mention, OutboxContent, StoredMessage } from "../store/tables.ts";
 
 interface MessagingParts {
@@ -16,6 +18,7 @@ interface MessagingParts {
   readonly directory: Directory;
   readonly outbox: Outbox;
   readonly sender: Sender;
+  readonly uploads: Uploads;
   onConversation(): void;
 }
 
@@ -49,11 +52,34 @@ export class Messaging {
     return view;
   }
 
+  /** `write`: what the message is, and what is to be stored together with it. */
+  async sendFiles(
+    id: ConversationId,
+    messageId: MessageId,
+    given: { readonly text: string; readonly mentions: readonly Mention[] },
+    write: (content: { text: string; mentions?: Mention[] }) => Promise<{ content: OutboxContent; writes: readonly Write[] }>,
+  ): Promise<MessageView> {
+    const { core, directory, outbox } = this.parts;
+    const conversation = directory.get(id);
+    const sent = await this.#findSent(conversation, messageId);
+    if (sent !== undefined) return sent;
+    const { content, writes } = await write(this.#checked(conversation, given.text, given.mentions, true));
+    const item = await outbox.add(id, messageId, content, core.environment.clock.now(), writes);
+    this.#emitUnsent(item);
+    this.parts.uploads.pump();
+    return directory.unsentView(item);
+  }
+
   /** What may be written there right now. */
-  #checked(conversation: Conversation, text: string, mentions: readonly Mention[]): { text: string; mentions?: Mention[] } {
+  #checked(
+    conversation: Conversation,
+    text: string,
+    mentions: readonly Mention[],
+    mayBeEmpty = false,
+  ): { text: string; mentions?: Mention[] } {
     const { room, state } = conversation.record;
-    const written = text.toWellFormed();
-    if (written.trim() === "") throw new ClientError("empty-message");
+    const written = mayBeEmpty && text.trim() === "" ? "" : text.toWellFormed();
+    if (written.trim() === "" && !mayBeEmpty) throw new ClientError("empty-message");
     if (written.length > limits.messageTextChars) throw new ClientError("too-long");
     if (room !== null && (state === "former" || state === "pending")) throw new ClientError("not-allowed");
     if (room !== null && room.memberCount > 0 && !rightsOf(room).post) throw new ClientError("not-allowed");
@@ -104,17 +130,18 @@ export class Messaging {
     if (item === undefined || item.failed === null) throw new ClientError("not-found");
     this.#emitUnsent(await outbox.retry(item));
     sender.pump(item.conversation);
+    this.parts.uploads.pump();
   }
 
   async discard(id: MessageId): Promise<void> {
-    const { core, outbox, sender } = this.parts;
+    const { core, outbox, sender, uploads } = this.parts;
     const conversation = outbox.get(id)?.conversation;
     if (conversation === undefined) throw new ClientError("not-found");
     // In the conversation's queue: never while the message is just being sealed.
     const item = await this.parts.directory.get(conversation).run(async () => {
       const present = outbox.get(id);
       if (present === undefined) throw new ClientError("not-found");
-      await outbox.discard(present);
+      if (await outbox.discard(present)) uploads.cancel(present);
       return present;
     });
     core.events.emit({ type: "removed", conversation: item.conversation, ids: [id] });
@@ -145,7 +172,7 @@ export class Messaging {
   async deleteAllMyMessages(id: ConversationId): Promise<void> {
     const { outbox, core, directory } = this.parts;
     const conversation = directory.get(id);
-    for (const item of outbox.of(id)) if (item.content.kind === "text" && !item.discarded) await this.discard(item.id);
+    for (const item of outbox.of(id)) if (isWritten(item) && !item.discarded) await this.discard(item.id);
     const mine: StoredMessage[] = [];
     let before = Number.POSITIVE_INFINITY;
     for (;;) {

@@ -6,7 +6,7 @@ import type { DeletionRecord, EditRecord, StoredMessage } from "../store/tables.
 export const nothing = { text: "", sentAtMs: null, envelopeHash: null, problem: null, envelope: null } as const;
 
 export function deletedNow(
-  { mentions: _, editSeq: __, deletedBy: ___, ...message }: StoredMessage,
+  { mentions: _, editSeq: __, deletedBy: ___, files: ____, ...message }: StoredMessage,
   { by }: DeletionRecord,
 ): StoredMessage {
   const gone: StoredMessage = { ...message, kind: "deleted", text: "", problem: null, envelope: null };

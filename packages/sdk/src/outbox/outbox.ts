@@ -3,8 +3,26 @@ import { type ChainPoint, zeroHash } from "@cychat/crypto";
 import { type AccountId, type ConversationId, type DeviceId, type MessageId, newMessageId } from "@cychat/protocol";
 import type { Problem } from "../client-api.ts";
 import { ClientError } from "../client-error.ts";
+import { segmentDeletes } from "../files/kept-files.ts";
 import type { Store, Write } from "../store/store.ts";
-import { type OutboxContent, type OutboxRecord, type SealedEnvelope, type StoredMessage, tables } from "../store/tables.ts";
+import {
+  type OutboxContent,
+  type OutboxFile,
+  type OutboxRecord,
+  type SealedEnvelope,
+  type StoredMessage,
+  tables,
+} from "../store/tables.ts";
+
+/** A message of somebody's, and not what happens to one. */
+export function isWritten({ content }: OutboxRecord): boolean {
+  return content.kind === "text" || content.kind === "files";
+}
+
+/** Its files are on the server, if it has any: it can be sealed. */
+export function isReady({ content }: OutboxRecord): boolean {
+  return content.kind !== "files" || content.files.every(({ isUploaded }) => isUploaded);
+}
 
 export interface OutboxChange {
   readonly writes: readonly Write[];
@@ -13,6 +31,8 @@ export interface OutboxChange {
 
 export class Outbox {
   readonly #items = new Map<MessageId, OutboxRecord>();
+  /** Bytes of each file that the server has. */
+  readonly #uploaded = new Map<MessageId, Map<number, number>>();
   #nextOrder = 1;
 
   constructor(
@@ -29,6 +49,37 @@ export class Outbox {
 
   get(id: MessageId): OutboxRecord | undefined {
     return this.#items.get(id);
+  }
+
+  all(): OutboxRecord[] {
+    return [...this.#items.values()].sort((a, b) => a.order - b.order);
+  }
+
+  /** How much of a file the server has, in bytes. */
+  uploaded(id: MessageId, index: number): number {
+    const content = this.#items.get(id)?.content;
+    const file = content?.kind === "files" ? content.files[index] : undefined;
+    if (file === undefined || file.isUploaded) return file?.size ?? 0;
+    return Math.min(file.size, this.#uploaded.get(id)?.get(index) ?? 0);
+  }
+
+  setUploaded(id: MessageId, index: number, bytes: number): void {
+    const files = this.#uploaded.get(id) ?? new Map<number, number>();
+    this.#uploaded.set(id, files.set(index, bytes));
+  }
+
+  /** What became of a file; nothing where the message is gone. */
+  async setFile(id: MessageId, index: number, changes: Pick<OutboxFile, "blob" | "isUploaded">): Promise<void> {
+    const item = this.#items.get(id);
+    if (item === undefined || item.content.kind !== "files") return;
+    const files = item.content.files.map((file, at) => (at === index ? { ...file, ...changes } : file));
+    await this.#keep({ ...item, content: { ...item.content, files } });
+  }
+
+  /** Refused for good before it could be sealed. */
+  async fail(id: MessageId, failed: Problem): Promise<OutboxRecord | undefined> {
+    const item = this.#items.get(id);
+    return item === undefined || item.sealed !== null ? undefined : this.#keep({ ...item, failed });
   }
 
   /** In the order of writing. */
@@ -68,7 +119,7 @@ export class Outbox {
   async drop(conversation: ConversationId): Promise<void> {
     const items = this.of(conversation);
     for (const item of items) this.#items.delete(item.id);
-    await this.store.write(items.map((item) => tables.outbox.delete(conversation, item.order)));
+    await this.store.write(items.flatMap((item) => [tables.outbox.delete(conversation, item.order), ...segmentDeletes(item)]));
   }
 
   async add(
@@ -76,8 +127,9 @@ export class Outbox {
     id: MessageId,
     content: OutboxContent,
     writtenAtLocalMs: number,
+    writes: readonly Write[] = [],
   ): Promise<OutboxRecord> {
-    return this.#keep(this.#newItem(conversation, id, content, writtenAtLocalMs));
+    return this.#keep(this.#newItem(conversation, id, content, writtenAtLocalMs), writes);
   }
 
   /** The chain of this device in a conversation as it stands: where the next message is put. */
@@ -101,6 +153,14 @@ export class Outbox {
     return this.#keep({ ...item, sealed: null, failed }, rewind);
   }
 
+  /** Its files go to the server anew. */
+  async withoutUploads(item: OutboxRecord): Promise<OutboxRecord> {
+    if (item.content.kind !== "files") return item;
+    this.#uploaded.delete(item.id);
+    const files = item.content.files.map((file) => ({ ...file, blob: null, isUploaded: false }));
+    return this.#keep({ ...item, content: { ...item.content, files } });
+  }
+
   /** Tries a refused message again, behind what was written since. */
   async retry(item: OutboxRecord): Promise<OutboxRecord> {
     const retried = { ...item, failed: null, order: this.#nextOrder++ };
@@ -115,7 +175,7 @@ export class Outbox {
       return false;
     }
     this.#items.delete(item.id);
-    await this.store.write([tables.outbox.delete(item.conversation, item.order)]);
+    await this.store.write([tables.outbox.delete(item.conversation, item.order), ...segmentDeletes(item)]);
     return true;
   }
 
@@ -129,7 +189,7 @@ export class Outbox {
       if (item === undefined || sender !== me || device !== this.device) continue;
       const { conversation, content } = item;
       settled.push(item);
-      writes.push(tables.outbox.delete(conversation, item.order));
+      writes.push(tables.outbox.delete(conversation, item.order), ...segmentDeletes(item));
       if (content.kind === "delete") {
         const ids = content.targets.map((target) => target.messageId);
         writes.push(tables.erasures.put(conversation, id, { conversation, ids }));
@@ -147,7 +207,10 @@ export class Outbox {
     return {
       writes,
       commit: () => {
-        for (const item of settled) this.#items.delete(item.id);
+        for (const item of settled) {
+          this.#items.delete(item.id);
+          this.#uploaded.delete(item.id);
+        }
         for (const item of added) this.#items.set(item.id, item);
       },
     };

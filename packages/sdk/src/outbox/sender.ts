@@ -10,7 +10,7 @@ import { isModerator } from "../rooms/room-record.ts";
 import type { ErasureRecord, OutboxRecord, SealedEnvelope } from "../store/tables.ts";
 import { tables } from "../store/tables.ts";
 import { Backoff } from "../transport/backoff.ts";
-import type { Outbox } from "./outbox.ts";
+import { isReady, type Outbox } from "./outbox.ts";
 import type { Wire } from "./wire.ts";
 
 interface SenderOptions {
@@ -21,12 +21,22 @@ interface SenderOptions {
   conversation(id: ConversationId): Conversation | undefined;
   /** An item became sealed, refused, or waits for something. */
   onItem(item: OutboxRecord): void;
+  /** Files of a message have to be uploaded first, or again. */
+  onUploadsDue(): void;
   /** Tells the server again which device this session is. */
   bindDevice(): Promise<void>;
 }
 
+/** Throws blob-missing for a file that is not on the server yet. */
 function contentOf(content: OutboxRecord["content"]): Content {
-  return content.kind === "delete" ? content : { ...content, mentions: content.mentions ?? [] };
+  if (content.kind === "delete") return content;
+  const mentions = content.mentions ?? [];
+  if (content.kind !== "files") return { ...content, mentions };
+  const files = content.files.map(({ isUploaded: _, blob, ...file }) => {
+    if (blob === null) throw new ClientError("blob-missing");
+    return { ...file, blob };
+  });
+  return { kind: "files", caption: content.text, mentions, files };
 }
 
 /** Refusals that do not go away by themselves soon: the item waits until something changes, or the connection is new. */
@@ -91,7 +101,7 @@ export class Sender {
     let refusals = 0;
     for (;;) {
       const conversation = this.options.conversation(id);
-      const item = outbox.of(id).find((candidate) => candidate.failed === null);
+      const item = outbox.of(id).find((candidate) => candidate.failed === null && isReady(candidate));
       if (item === undefined || conversation === undefined || this.#closed || !this.options.isOnline()) return;
       try {
         await this.#send(conversation, item);
@@ -175,6 +185,12 @@ export class Sender {
       const item = outbox.get(id);
       if (item !== undefined) await outbox.unseal(item, null);
       return;
+    }
+    if (hasCode(error, "blob-missing") && !hopeless) {
+      // It waited longer than the server keeps files without a message.
+      const item = outbox.get(id);
+      if (item !== undefined) await outbox.unseal(await outbox.withoutUploads(item), null);
+      return this.options.onUploadsDue();
     }
     if (hasCode(error, "device-unknown") && !hopeless) return this.options.bindDevice();
     const item = outbox.get(id);

@@ -1,6 +1,6 @@
 // What a client keeps, table by table. A record that can be rebuilt from the server is a cache; the rest is named so.
-import type { AccountState, ChainPoint, MessageTarget } from "@cychat/crypto";
-import type { AccountId, ConversationId, DeviceId, MessageId, Role } from "@cychat/protocol";
+import type { AccountState, ChainPoint, FileReference, MessageTarget } from "@cychat/crypto";
+import type { AccountId, BlobId, ConversationId, DeviceId, MessageId, Role } from "@cychat/protocol";
 import type { ContactView, ConversationView, PersonView, Problem, Profile, RoomStanding, RoomView } from "../client-api.ts";
 import type { KeptPeople } from "../rooms/kept-people.ts";
 import type { TokenPair } from "../transport/tokens.ts";
@@ -85,8 +85,10 @@ export interface StoredMessage {
   readonly device: DeviceId;
   /** `control`: says something about other messages (a deletion, an edit), or is of a time before one came, and is not shown
    * itself. `system`: a record of a room. */
-  readonly kind: "text" | "deleted" | "unreadable" | "unknown" | "control" | "system";
+  readonly kind: "text" | "files" | "deleted" | "unreadable" | "unknown" | "control" | "system";
   readonly text: string;
+  /** Of the kind `files`, `text` being the caption. */
+  readonly files?: readonly FileReference[];
   readonly mentions?: readonly Mention[];
   /** The number of the edit whose text this is. */
   readonly editSeq?: number;
@@ -192,8 +194,22 @@ export interface ConversationRecord {
   readonly unreadable: readonly number[];
 }
 
+/** A file that is encrypted, and kept here until its message is accepted. */
+export interface OutboxFile extends Omit<FileReference, "blob"> {
+  /** null: no upload was begun. */
+  readonly blob: BlobId | null;
+  /** All of it is on the server. */
+  readonly isUploaded: boolean;
+}
+
 export type OutboxContent =
   | { readonly kind: "text"; readonly text: string; readonly mentions?: readonly Mention[] }
+  | {
+      readonly kind: "files";
+      readonly text: string;
+      readonly mentions?: readonly Mention[];
+      readonly files: readonly OutboxFile[];
+    }
   | { readonly kind: "edit"; readonly target: MessageTarget; readonly text: string; readonly mentions?: readonly Mention[] }
   | { readonly kind: "delete"; readonly targets: readonly MessageTarget[] };
 
@@ -289,6 +305,10 @@ export const tables = {
   people: new Table<KeptPeople>("people"),
   /** group: conversation, key: order. */
   outbox: new Table<OutboxRecord>("outbox"),
+  /** Ciphertext of files that wait to be sent. group: `fileGroup`, key: number of the segment. Not a cache. */
+  fileSegments: new Table<Bytes>("file-segments"),
+  /** Files that are being encrypted, by message: how many segments each has at most. What is left of a crash is deleted. */
+  unfinishedFiles: new Table<readonly number[]>("unfinished-files"),
   /** group: conversation, key: id of the deletion. */
   erasures: new Table<ErasureRecord>("erasures"),
   drafts: new Table<string>("drafts"),

@@ -2,7 +2,7 @@
 import { newMessageId } from "@cychat/protocol";
 import { ClientError } from "../client-error.ts";
 import type { Clock } from "../environment.ts";
-import { isRepeatable, type Method } from "./methods.ts";
+import { isRepeatable, type Method, optionsAt } from "./methods.ts";
 
 export interface PendingCall {
   readonly id: string;
@@ -31,9 +31,10 @@ export class Calls {
     const id = `${this.tab}:${this.#made++}`;
     const call: PendingCall = { id, method, args: withMessageId(method, given), askedOwner: null, resolve, reject };
     this.#pending.set(id, call);
-    const timer = this.clock.setTimeout(() => reject(new ClientError("timeout")), timeoutMs);
+    const mayTakeLong = optionsAt[method] !== undefined;
+    const timer = mayTakeLong ? null : this.clock.setTimeout(() => reject(new ClientError("timeout")), timeoutMs);
     const answer = promise.finally(() => {
-      this.clock.clearTimeout(timer);
+      if (timer !== null) this.clock.clearTimeout(timer);
       this.#pending.delete(id);
     });
     return { call, answer };
@@ -63,7 +64,26 @@ export class Calls {
 
 /** Named by the tab that writes it, so that a repeated call cannot send a second message. */
 function withMessageId(method: Method, args: readonly unknown[]): readonly unknown[] {
-  if (method !== "sendText") return args;
-  const [conversation, text, options] = args as [unknown, unknown, { id?: string } | undefined];
-  return [conversation, text, { ...options, id: options?.id ?? newMessageId() }];
+  if (method !== "sendText" && method !== "sendFiles") return args;
+  const [conversation, what, options] = args as [unknown, unknown, { id?: string } | undefined];
+  return [conversation, what, { ...options, id: options?.id ?? newMessageId() }];
+}
+
+interface LocalOptions {
+  readonly signal?: AbortSignal;
+  readonly progress?: (bytes: number) => void;
+}
+
+/** What of a call stays in its tab. */
+export function localOptions(method: Method, args: readonly unknown[]): LocalOptions {
+  const at = optionsAt[method];
+  return at === undefined ? {} : ((args[at] ?? {}) as LocalOptions);
+}
+
+/** A call's arguments with these in place of the caller's own. */
+export function withLocalOptions(method: Method, args: readonly unknown[], local: LocalOptions): readonly unknown[] {
+  const at = optionsAt[method];
+  if (at === undefined) return args;
+  const { signal: _, progress: __, ...rest } = (args[at] ?? {}) as LocalOptions;
+  return Object.assign([...args], { [at]: { ...rest, ...local } });
 }

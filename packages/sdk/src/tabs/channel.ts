@@ -15,6 +15,10 @@ export type TabMessage =
     }
   | { readonly kind: "answer"; readonly id: string; readonly value: unknown }
   | { readonly kind: "refused"; readonly id: string; readonly code: string; readonly message: string; readonly details: unknown }
+  /** Of a call with a listener for it. */
+  | { readonly kind: "progress"; readonly id: string; readonly bytes: number }
+  /** The caller does not want the answer any more. */
+  | { readonly kind: "cancel"; readonly id: string; readonly owner: string }
   | { readonly kind: "event"; readonly owner: string; readonly event: ChatEvent };
 
 /** The part of BroadcastChannel that is used. */

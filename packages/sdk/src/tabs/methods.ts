@@ -36,6 +36,9 @@ const repeatable: Readonly<Record<Method, boolean>> = {
   history: true,
   /** It carries the message's id, see `TabClient`. */
   sendText: true,
+  sendFiles: true,
+  openFile: true,
+  fileQuota: true,
   retry: false,
   discard: false,
   deleteMessages: true,
@@ -76,6 +79,9 @@ const repeatable: Readonly<Record<Method, boolean>> = {
   setVerified: true,
   acceptIdentityChange: true,
 };
+
+/** Where the options are that hold a signal and a listener for progress, which cannot cross; these may take long, too. */
+export const optionsAt: Readonly<Partial<Record<Method, number>>> = { sendFiles: 2, openFile: 3 };
 
 export const methods = Object.keys(repeatable) as Method[];
 

@@ -116,7 +116,15 @@ class FakeAccount {
     };
   }
 
+  /** Tells one byte, and waits until it is not wanted any more. */
+  async #openFile({ progress, signal }: FileOptions): Promise<never> {
+    progress(1);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    throw new ClientError("cancelled");
+  }
+
   #answer(method: string, args: unknown[], emit: (event: ChatEvent) => void): unknown {
+    if (method === "openFile") return this.#openFile(args[3] as FileOptions);
     if (method === "register") throw new ClientError("registration-failed", "taken", { why: "taken" });
     if (method !== "sendText") return { method, args };
     const [conversation, text, options] = args as [ConversationId, string, { id: MessageId }];
@@ -124,6 +132,11 @@ class FakeAccount {
     emit({ type: "messages", conversation, messages: [{ id: options.id, text } as MessageView] });
     return { id: options.id, text };
   }
+}
+
+interface FileOptions {
+  readonly progress: (bytes: number) => void;
+  readonly signal: AbortSignal;
 }
 
 const chat = "c".repeat(43) as ConversationId;
@@ -175,6 +188,20 @@ describe("tabs", () => {
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ClientError);
     expect(error).toMatchObject({ code: "registration-failed", message: "taken", details: { why: "taken" } });
+  });
+
+  test("progress comes to the tab that asked, and what it does not want any more is cancelled where it runs", async () => {
+    const { tabs } = await browser("a", "b");
+    for (const { client } of tabs) {
+      const controller = new AbortController();
+      const told = Promise.withResolvers<number>();
+      const opening = client
+        .openFile(chat, "m" as MessageId, 0, { progress: told.resolve, signal: controller.signal })
+        .catch((reason: unknown) => reason);
+      expect(await told.promise).toBe(1);
+      controller.abort();
+      expect(await opening).toMatchObject({ code: "cancelled" });
+    }
   });
 
   test("when the owner goes, the next tab takes over and everybody reads again", async () => {

@@ -3,7 +3,7 @@
 import type { ChatApi, ChatClient, ChatEvent } from "../client-api.ts";
 import { ClientError, toClientError } from "../client-error.ts";
 import type { Clock } from "../environment.ts";
-import { Calls, type PendingCall } from "./calls.ts";
+import { Calls, localOptions, type PendingCall, withLocalOptions } from "./calls.ts";
 import { type Channel, channelName, type Locks, type TabMessage } from "./channel.ts";
 import { isMethod, type Method, methods } from "./methods.ts";
 
@@ -32,6 +32,8 @@ class Tab {
   readonly #calls: Calls;
   readonly #channel: Channel;
   readonly #listeners = new Set<(event: ChatEvent) => void>();
+  /** Calls of other tabs that are under way here. */
+  readonly #serving = new Map<string, AbortController>();
   readonly #leaving = new AbortController();
   readonly #release = Promise.withResolvers<void>();
   #held: Promise<void> = Promise.resolve();
@@ -109,6 +111,14 @@ class Tab {
       case "refused":
         this.#calls.get(message.id)?.reject(new ClientError(message.code, message.message, message.details));
         return;
+      case "progress": {
+        const call = this.#calls.get(message.id);
+        if (call !== undefined) localOptions(call.method, call.args).progress?.(message.bytes);
+        return;
+      }
+      case "cancel":
+        if (message.owner === this.options.tab) this.#serving.get(message.id)?.abort();
+        return;
       case "event":
         if (this.#own === null && message.owner === this.#owner) this.#emit(message.event);
         return;
@@ -134,16 +144,28 @@ class Tab {
   #ask(call: PendingCall): void {
     const owner = call.askedOwner;
     if (this.#own !== null) invoke(this.#own, call.method, call.args).then(call.resolve, call.reject);
-    else if (owner !== null) this.#post({ kind: "call", id: call.id, owner, method: call.method, args: call.args });
+    else if (owner !== null) this.#askOther(call, owner);
+  }
+
+  #askOther({ id, method, args }: PendingCall, owner: string): void {
+    const { signal } = localOptions(method, args);
+    signal?.addEventListener("abort", () => this.#post({ kind: "cancel", id, owner }), { once: true });
+    this.#post({ kind: "call", id, owner, method, args: withLocalOptions(method, args, {}) });
   }
 
   async #serve(own: ChatClient, { id, method, args }: Extract<TabMessage, { kind: "call" }>): Promise<void> {
     if (!isMethod(method)) return;
+    const controller = new AbortController();
+    this.#serving.set(id, controller);
+    const progress = (bytes: number) => this.#post({ kind: "progress", id, bytes });
     try {
-      this.#post({ kind: "answer", id, value: await invoke(own, method, args) });
+      const value = await invoke(own, method, withLocalOptions(method, args, { signal: controller.signal, progress }));
+      this.#post({ kind: "answer", id, value });
     } catch (error) {
       const { code, message, details } = toClientError(error);
       this.#post({ kind: "refused", id, code, message, details });
+    } finally {
+      this.#serving.delete(id);
     }
   }
 

@@ -13,6 +13,19 @@ export interface CallOptions {
   readonly contentType?: string;
 }
 
+export interface SendOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Blob;
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 type CallArguments<E extends EndpointSpec> =
   unknown extends EndpointInput<E> ? [input?: CallOptions] : [input: EndpointInput<E> & CallOptions];
 
@@ -71,6 +84,51 @@ export class Http {
   ): Promise<{ bytes: Uint8Array<ArrayBuffer>; type: string }> {
     const { bytes, type } = await this.#answer(endpoint, (input ?? {}) as AnyInput);
     return { bytes, type };
+  }
+
+  /**
+   * A request of another protocol below the API's address, by whoever is signed in: gives whatever status there is.
+   * Throws offline, the signal's reason, and what renewing the token throws.
+   */
+  async send(method: string, path: string, options: SendOptions = {}): Promise<RawAnswer> {
+    const token = await this.tokens.accessToken();
+    const answer = await this.#sendWith(token, method, path, options);
+    if (answer.status !== 401) return answer;
+    const refusal = refusalOf(answer.status, answer.bytes);
+    if (hasCode(refusal, "token-revoked")) this.tokens.signedOut("revoked");
+    if (!hasCode(refusal, "token-expired", "token-invalid")) throw refusal;
+    return this.#sendWith(await this.tokens.renew(token), method, path, options);
+  }
+
+  async #sendWith(token: string, method: string, path: string, options: SendOptions): Promise<RawAnswer> {
+    const { clock } = this.#environment;
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const timer = clock.setTimeout(abort, options.timeoutMs ?? defaultTimeoutMs);
+    options.signal?.addEventListener("abort", abort);
+    try {
+      options.signal?.throwIfAborted();
+      const response = await this.#environment.fetch(this.#base + path, {
+        method,
+        headers: { ...options.headers, authorization: `Bearer ${token}` },
+        body: options.body ?? null,
+        signal: controller.signal,
+        credentials: "omit",
+        cache: "no-store",
+      });
+      return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) };
+    } catch {
+      options.signal?.throwIfAborted();
+      throw new ClientError("offline");
+    } finally {
+      clock.clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Below which all addresses of the API are. */
+  get base(): string {
+    return this.#base;
   }
 
   async #answer(endpoint: EndpointSpec, input: AnyInput): Promise<Answer> {
@@ -154,7 +212,7 @@ function bodyOf(endpoint: EndpointSpec, input: AnyInput): BodyInit | null {
 }
 
 /** An error page of something between us and the server carries no code: then the server is out of reach. */
-function refusalOf(status: number, bytes: Uint8Array): ClientError {
+export function refusalOf(status: number, bytes: Uint8Array): ClientError {
   const { code, message, details } = (parseJson(bytes) ?? {}) as { code?: unknown; message?: unknown; details?: unknown };
   if (typeof code === "string" && typeof message === "string") return new ClientError(code, message, details);
   return status >= 500 ? new ClientError("offline") : new ClientError("unexpected-answer", undefined, { status });

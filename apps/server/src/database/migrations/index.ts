@@ -2,10 +2,12 @@
 import type { Migration, MigrationProvider } from "kysely/migration";
 import { foundation } from "./0001-foundation.ts";
 import { rooms } from "./0002-rooms.ts";
+import { files } from "./0003-files.ts";
 
 const migrations: Record<string, Migration> = {
   "0001-foundation": foundation,
   "0002-rooms": rooms,
+  "0003-files": files,
 };
 
 export const migrationProvider: MigrationProvider = {

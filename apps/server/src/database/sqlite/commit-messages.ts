@@ -2,6 +2,7 @@
 // transaction with one sync of the disk.
 import type { Database } from "bun:sqlite";
 import type { MessageBatch, MessageOutcome, PendingMessage } from "../batches.ts";
+import { BlobRefs } from "./blob-refs.ts";
 import { ConversationPlaces, type Place } from "./conversation-places.ts";
 
 interface Stored {
@@ -22,12 +23,14 @@ const insertSql =
 export class MessageCommit {
   readonly #db: Database;
   readonly #places: ConversationPlaces;
+  readonly #blobRefs: BlobRefs;
   readonly #findStored;
   readonly #insertOne;
   readonly #insertMany;
   readonly #moveOn;
   readonly #fast;
   readonly #careful;
+  readonly #insertWithRefs;
   /** Conversations that this batch adds to. */
   #grown = new Map<string, Place>();
 
@@ -37,6 +40,7 @@ export class MessageCommit {
   ) {
     this.#db = db;
     this.#places = new ConversationPlaces(db);
+    this.#blobRefs = new BlobRefs(db);
     this.#findStored = db.query<Stored, [string, string]>(
       "select seq, at_ms, envelope_hash, device from entries where conversation = ? and message_id = ?",
     );
@@ -48,6 +52,11 @@ export class MessageCommit {
     );
     this.#fast = db.transaction((batch: MessageBatch) => this.#storeTogether(batch));
     this.#careful = db.transaction((batch: MessageBatch) => this.#storeSingly(batch));
+    // Inside another transaction this is a savepoint: both are written, or neither.
+    this.#insertWithRefs = db.transaction((message: PendingMessage, row: Row) => {
+      this.#insertOne.run(...row);
+      this.#blobRefs.add(message, row[1]);
+    });
   }
 
   /** Something else than a batch has written. */
@@ -80,17 +89,21 @@ export class MessageCommit {
     this.#places.refresh();
     const nowMs = this.now();
     const rows: Row[] = [];
+    const named: [PendingMessage, seq: number][] = [];
     const outcomes = batch.map((message) => {
       const place = this.#check(message);
       if ("kind" in place) return place;
       const { outcome, row } = this.#number(message, place, nowMs);
       rows.push(row);
+      if (message.blobs.length > 0) named.push([message, row[1]]);
       return outcome;
     });
     let next = 0;
     for (; next + rowsPerInsert <= rows.length; next += rowsPerInsert)
       this.#insertMany.run(...rows.slice(next, next + rowsPerInsert).flat());
     for (; next < rows.length; next++) this.#insertOne.run(...(rows[next] as Row));
+    // Last, so that a copy in the same batch is found to be one before its blobs are found to be taken.
+    for (const [message, seq] of named) this.#blobRefs.add(message, seq);
     this.#moveConversations();
     return outcomes;
   }
@@ -111,7 +124,8 @@ export class MessageCommit {
     const { lastSeq, atMs } = place;
     try {
       const { outcome, row } = this.#number(message, place, nowMs);
-      this.#insertOne.run(...row);
+      if (message.blobs.length > 0) this.#insertWithRefs(message, row);
+      else this.#insertOne.run(...row);
       return outcome;
     } catch (error) {
       // A statement that fails leaves the transaction as it was before it, unless the engine gave the transaction up.
@@ -145,7 +159,15 @@ export class MessageCommit {
     if (sender === "unknown-device") return { kind: "refused", code: "device-unknown" };
     const refusal = refusalOf(message, place, sender === "moderator");
     // A repetition is answered with its number whatever has changed since.
-    return refusal === null ? place : (this.#repeated(message) ?? refusal);
+    if (refusal !== null) return this.#repeated(message) ?? refusal;
+    return message.blobs.length === 0 ? place : (this.#checkBlobs(message) ?? place);
+  }
+
+  /** What a message names is its own when it comes again. */
+  #checkBlobs(message: PendingMessage): MessageOutcome | null {
+    const repeated = this.#repeated(message);
+    if (repeated !== null) return repeated;
+    return this.#blobRefs.mayName(message) ? null : { kind: "refused", code: "blob-missing" };
   }
 
   #repeated(message: PendingMessage): MessageOutcome | null {

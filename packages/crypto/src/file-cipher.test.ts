@@ -1,0 +1,104 @@
+import { expect, test } from "bun:test";
+import { limits } from "@cychat/protocol";
+import { refusal } from "../testing/world.ts";
+import { blobLength, type FileSecret, generateFileSecret, openFile, sealFile } from "./file-cipher.ts";
+import { type Bytes, concatBytes, randomBytes, sha256 } from "./primitives.ts";
+
+const chunk = limits.fileChunkBytes;
+const readerOf = (bytes: Uint8Array) => async (from: number, to: number) => bytes.slice(from, to);
+
+/** Random enough to tell every place from every other, and the same every time. */
+function fileOf(size: number): Bytes {
+  let state = size + 1;
+  return Uint8Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 24;
+  });
+}
+
+async function seal(secret: FileSecret, bytes: Uint8Array): Promise<{ blob: Bytes; hash: Bytes; chunks: Bytes[] }> {
+  const chunks: Bytes[] = [];
+  const sealing = sealFile(secret, bytes.length, readerOf(bytes));
+  for (;;) {
+    const step = await sealing.next();
+    if (step.done === true) return { blob: concatBytes(...chunks), hash: step.value, chunks };
+    chunks.push(step.value);
+  }
+}
+
+async function open(secret: FileSecret, size: number, hash: Bytes, blob: Uint8Array): Promise<Bytes> {
+  return concatBytes(...(await Array.fromAsync(openFile(secret, size, hash, readerOf(blob)))));
+}
+
+test("[P10.1] files of every size around the edges of chunks come back as they were, of the length that is foretold", async () => {
+  for (const size of [0, 1, 2, 1000, chunk - 1, chunk, chunk + 1, 2 * chunk, 2 * chunk + 1, 5 * chunk + 777]) {
+    const [secret, bytes] = [generateFileSecret(), fileOf(size)];
+    const { blob, hash } = await seal(secret, bytes);
+    expect(blob.length).toBe(blobLength(size));
+    expect(hash).toEqual(await sha256(blob));
+    expect(await open(secret, size, hash, blob)).toEqual(bytes);
+  }
+});
+
+test("[P10.1] the chunks of a file are those of the specification, byte for byte", async () => {
+  const secret = { key: new Uint8Array(32).fill(7), prefix: new Uint8Array(7).fill(9) };
+  const { blob } = await seal(secret, new TextEncoder().encode("hello"));
+  const key = await crypto.subtle.importKey("raw", secret.key, "AES-GCM", false, ["decrypt"]);
+  const iv = Uint8Array.of(9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 1);
+  expect(new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, blob))).toEqual(
+    new TextEncoder().encode("hello"),
+  );
+});
+
+test("[P10.3] a chunk that is altered, missing, doubled, swapped or cut, and what is added behind, is refused", async () => {
+  const [secret, size] = [generateFileSecret(), 3 * chunk + 5];
+  const { blob, hash, chunks } = await seal(secret, fileOf(size));
+  const [a, b, c, d] = chunks as [Bytes, Bytes, Bytes, Bytes];
+  const flipped = new Uint8Array(blob);
+  flipped[chunk + 100] = (flipped[chunk + 100] ?? 0) ^ 1;
+  const wrong = [
+    flipped,
+    concatBytes(b, a, c, d),
+    concatBytes(a, a, c, d),
+    concatBytes(a, b, c),
+    concatBytes(a, c, d),
+    blob.slice(0, -1),
+    blob.slice(0, a.length),
+    new Uint8Array(0),
+  ];
+  for (const altered of wrong) expect(await refusal(open(secret, size, hash, altered))).toBe("file-damaged");
+  // Another key or prefix, another file of the same key, another hash, another size.
+  const other = generateFileSecret();
+  for (const foreign of [other, { ...secret, key: other.key }, { ...secret, prefix: other.prefix }])
+    expect(await refusal(open(foreign, size, hash, blob))).toBe("file-damaged");
+  expect(await refusal(open(secret, size, randomBytes(32), blob))).toBe("file-damaged");
+  for (const claimed of [size - 1, size - chunk, chunk, 0]) {
+    expect([claimed, await refusal(open(secret, claimed, hash, blob))]).toEqual([claimed, "file-damaged"]);
+  }
+});
+
+test("nothing of a chunk is given before the chunk was verified, and the last one not before the whole was", async () => {
+  const [secret, size] = [generateFileSecret(), 2 * chunk];
+  const { blob } = await seal(secret, fileOf(size));
+  const given: number[] = [];
+  const reading = async () => {
+    for await (const bytes of openFile(secret, size, randomBytes(32), readerOf(blob))) given.push(bytes.length);
+  };
+  expect(await refusal(reading())).toBe("file-damaged");
+  expect(given).toEqual([chunk]);
+});
+
+test("a file that becomes shorter while it is read is not sent", async () => {
+  const short = async (from: number, to: number) => new Uint8Array(Math.max(0, Math.min(to, chunk) - from));
+  const sealing = Array.fromAsync(sealFile(generateFileSecret(), 2 * chunk, short));
+  expect(await refusal(sealing)).toBe("file-changed");
+});
+
+test("a key or prefix of another length is refused", async () => {
+  for (const secret of [
+    { key: randomBytes(31), prefix: randomBytes(7) },
+    { key: randomBytes(32), prefix: randomBytes(8) },
+  ]) {
+    expect(await refusal(open(secret, 1, randomBytes(32), new Uint8Array(17)))).toBe("malformed-key");
+  }
+});

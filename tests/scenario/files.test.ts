@@ -1,0 +1,251 @@
+// Files, from the picked bytes to the other side's, over a real server; with what can go wrong on the way.
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { type ConversationId, limits, type MessageId } from "@cychat/protocol";
+import type { FileToSend, MessageView } from "@cychat/sdk/bun";
+import { until } from "../support/people.ts";
+import { eventually, idOf, introduce, makeRoom, refusal } from "../support/rooms.ts";
+import { type Person, password, World } from "./world.ts";
+
+// Each of them waits for conditions only; this is for a busy machine.
+setDefaultTimeout(60_000);
+
+/** Random enough to tell every place from every other, and the same every time. */
+function bytesOf(size: number, seed = 1): Uint8Array<ArrayBuffer> {
+  let state = seed;
+  return Uint8Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 24;
+  });
+}
+
+function file(name: string, bytes: Uint8Array<ArrayBuffer>, more: Partial<FileToSend> = {}): FileToSend {
+  return { name, type: "application/octet-stream", blob: new Blob([bytes]), ...more };
+}
+
+function filesIn(person: Person, chat: ConversationId): Promise<MessageView> {
+  return until(person.client, async () => {
+    if (!(await person.client.conversations()).some(({ id }) => id === chat)) return undefined;
+    const { messages } = await person.client.history(chat);
+    return messages.find(({ kind, state }) => kind === "files" && state !== "sending");
+  });
+}
+
+async function open(person: Person, { conversation, id }: MessageView, index = 0): Promise<Uint8Array> {
+  return new Uint8Array(await (await person.client.openFile(conversation, id, index)).arrayBuffer());
+}
+
+async function two(world: World): Promise<[Person, Person, ConversationId]> {
+  const [alice, bob] = [await world.person("alice"), await world.person("bob")];
+  const chat = await world.contacts(alice, bob);
+  await alice.client.sendText(chat, "hello");
+  await bob.texts(chat, 1);
+  return [alice, bob, chat];
+}
+
+test("[P10.2] several files with a caption arrive as they were, also on a new device, and later messages do not wait", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const some = [bytesOf(0), bytesOf(1), bytesOf(3 * limits.fileChunkBytes), bytesOf(5_000_001)] as const;
+  const thumbnail = bytesOf(300);
+  const picture = { type: "image/png", width: 640, height: 480, thumbnail };
+  const files = some.map((bytes, n) => file(`Übersicht ${n}.bin`, bytes, n === 1 ? picture : {}));
+  const told: number[] = [];
+  const view = await alice.client.sendFiles(chat, files, { caption: "All of them", progress: (done) => told.push(done) });
+  expect(view).toMatchObject({ kind: "files", text: "All of them", state: "sending" });
+  expect(told.at(-1)).toBe(some.reduce((sum, { length }) => sum + length, 0));
+  await alice.client.sendText(chat, "and this");
+  const received = await filesIn(bob, chat);
+  expect(received).toMatchObject({ kind: "files", text: "All of them", problem: null });
+  expect(received.files.map(({ name, size }) => [name, size])).toEqual(files.map(({ name, blob }) => [name, blob.size]));
+  expect(received.files[1]).toMatchObject({ type: "image/png", width: 640, height: 480, thumbnail, uploadedBytes: null });
+  for (const [index, bytes] of some.entries()) {
+    expect(Buffer.compare(await open(bob, received, index), bytes)).toBe(0);
+    expect(Buffer.compare(await open(alice, view, index), bytes)).toBe(0);
+  }
+  const phone = await world.device("bob");
+  await phone.client.logIn({ email: bob.email, password });
+  expect(Buffer.compare(await open(phone, await filesIn(phone, chat), 3), some[3])).toBe(0);
+  expect((await bob.client.conversations())[0]?.unread).toBe(3);
+  // Nothing of it is kept twice.
+  expect(await alice.store.list("file-segments")).toEqual([]);
+});
+
+test("[P10.6] a deleted message takes its files along, and nobody else but its readers ever got them", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const carol = await world.person("carol");
+  await alice.client.sendFiles(chat, [file("a.bin", bytesOf(1000))]);
+  const received = await filesIn(bob, chat);
+  const [row] = await world.server.core.db.selectFrom("blobs").selectAll().execute();
+  const ask = (person: Person) => person.client.openFile(chat, received.id, 0);
+  expect(await refusal(ask(carol))).toBe("not-found");
+  expect(row).toBeDefined();
+  await alice.client.deleteMessages(chat, [received.id]);
+  await eventually(
+    "the file is gone",
+    async () => (await world.server.core.db.selectFrom("blobs").selectAll().execute()).length === 0,
+  );
+  await eventually("it is shown as deleted", async () =>
+    (await bob.client.history(chat)).messages.some(
+      ({ id, kind, files }) => id === received.id && kind === "deleted" && files.length === 0,
+    ),
+  );
+  expect(await refusal(ask(bob))).toBe("not-found");
+});
+
+test("[P10.4] an upload goes on where it was after a lost connection, and after a restart of the client", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(11_000_000);
+  let pieces = 0;
+  alice.network.onRequest = (method) => {
+    if (method !== "PATCH" || ++pieces !== 2) return;
+    alice.network.cut();
+    throw new Error("The connection was lost.");
+  };
+  const view = await alice.client.sendFiles(chat, [file("large.bin", bytes)]);
+  await eventually("a piece is there", async () => {
+    const waiting = (await alice.client.history(chat)).messages.find(({ id }) => id === view.id);
+    return waiting?.state === "sending" && (waiting.files[0]?.uploadedBytes ?? 0) > 4_000_000 && pieces === 2;
+  });
+  expect(Buffer.compare(await open(alice, view), bytes)).toBe(0);
+  await alice.client.close();
+  const uploads: string[] = [];
+  const again = await world.device("alice", { store: alice.store });
+  again.network.onRequest = (method, path) => void (path.startsWith("/uploads") && uploads.push(method));
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+  // Asked where it was, and went on: nothing was made anew.
+  expect(uploads.filter((method) => method === "POST")).toEqual([]);
+  expect(uploads.filter((method) => method === "PATCH").length).toBe(2);
+});
+
+test("taken back while it is uploaded, a message is gone everywhere, and the next one is sent", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const isAsked = Promise.withResolvers<void>();
+  const mayGo = Promise.withResolvers<void>();
+  alice.network.onRequest = async (method) => {
+    if (method !== "PATCH") return;
+    isAsked.resolve();
+    await mayGo.promise;
+  };
+  const view = await alice.client.sendFiles(chat, [file("no.bin", bytesOf(9_000_000))]);
+  await isAsked.promise;
+  await alice.client.discard(view.id);
+  mayGo.resolve();
+  alice.network.onRequest = () => {};
+  await alice.client.sendFiles(chat, [file("yes.bin", bytesOf(10))]);
+  const received = await filesIn(bob, chat);
+  expect(received.files.map(({ name }) => name)).toEqual(["yes.bin"]);
+  await eventually(
+    "nothing is left of it",
+    async () => (await world.server.core.db.selectFrom("blobs").selectAll().execute()).length === 1,
+  );
+  expect(await alice.store.list("file-segments")).toEqual([]);
+  expect(await refusal(alice.client.openFile(chat, view.id, 0))).toBe("not-found");
+});
+
+test("cancelled, or changed, while it is encrypted, a file leaves nothing behind and nothing is sent", async () => {
+  await using world = await World.start();
+  const [alice, , chat] = await two(world);
+  const controller = new AbortController();
+  const stopping = alice.client.sendFiles(chat, [file("a.bin", bytesOf(4_000_000))], {
+    progress: () => controller.abort(),
+    signal: controller.signal,
+  });
+  expect(await refusal(stopping)).toBe("cancelled");
+  const shrunk = new Blob([bytesOf(10)]);
+  Object.defineProperty(shrunk, "size", { value: 100 });
+  expect(await refusal(alice.client.sendFiles(chat, [{ name: "b", type: "", blob: shrunk }]))).toBe("file-changed");
+  expect(await refusal(alice.client.sendFiles(chat, []))).toBe("empty-message");
+  const many = Array.from({ length: limits.filesPerMessage + 1 }, (_, n) => file(`${n}`, bytesOf(1)));
+  expect(await refusal(alice.client.sendFiles(chat, many))).toBe("too-many-files");
+  for (const table of ["file-segments", "unfinished-files", "outbox"]) expect(await alice.store.list(table)).toEqual([]);
+});
+
+test("what a crash leaves of files that were being encrypted is deleted at the next start", async () => {
+  await using world = await World.start();
+  const [alice, , chat] = await two(world);
+  const id = "0190b2a0-0000-7000-8000-000000000001" as MessageId;
+  await alice.client.close();
+  await alice.store.write([
+    { kind: "put", place: { table: "unfinished-files", group: "", key: id }, value: [2] },
+    { kind: "put", place: { table: "file-segments", group: `${id}/0`, key: 0 }, value: bytesOf(10) },
+  ]);
+  const again = await world.device("alice", { store: alice.store });
+  await again.texts(chat, 1);
+  for (const table of ["file-segments", "unfinished-files"]) expect(await alice.store.list(table)).toEqual([]);
+});
+
+test("[P10.3] a server that alters, swaps, cuts or withholds a file is named, and no part of the file is given", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  await alice.client.sendFiles(chat, [file("a.bin", bytesOf(200_000, 1)), file("b.bin", bytesOf(200_000, 2))]);
+  const received = await filesIn(bob, chat);
+  const { db, config } = world.server.core;
+  const blobs = await db.selectFrom("blobs").select("id").orderBy("created_at_ms").execute();
+  const paths = blobs.map(({ id }) => `${config.uploadDir}/blobs/${id}`);
+  const [a, b] = await Promise.all(paths.map((path) => Bun.file(path).bytes()));
+  const flipped = Uint8Array.from(a as Uint8Array, (byte, at) => (at === 70_000 ? byte ^ 1 : byte));
+  for (const wrong of [flipped, b, a?.slice(0, -1), a?.slice(0, 65_552), new Uint8Array(0)]) {
+    await Bun.write(paths[0] as string, wrong as Uint8Array);
+    expect(await refusal(bob.client.openFile(chat, received.id, 0))).toBe("file-damaged");
+  }
+  await Bun.write(paths[0] as string, a as Uint8Array);
+  expect((await open(bob, received)).length).toBe(200_000);
+  bob.network.onRequest = (_, path) => {
+    if (path.startsWith("/files/")) throw new Error("The connection was lost.");
+  };
+  expect(await refusal(bob.client.openFile(chat, received.id, 0))).toBe("offline");
+});
+
+test("[P10.4] what is too large, or more than there is room for, is refused before it is encrypted", async () => {
+  await using world = await World.start({ config: { maxUploadBytes: 2 ** 20, userQuotaBytes: 2 ** 21 } });
+  const [alice, bob, chat] = await two(world);
+  expect(await alice.client.fileQuota()).toEqual({ maxUploadBytes: 2 ** 20, quotaBytes: 2 ** 21, usedBytes: 0 });
+  expect(await refusal(alice.client.sendFiles(chat, [file("a", bytesOf(2 ** 20 + 1))]))).toBe("file-too-large");
+  const three = [1, 2, 3].map((n) => file(`${n}`, bytesOf(900_000)));
+  expect(await refusal(alice.client.sendFiles(chat, three))).toBe("quota-exceeded");
+  await alice.client.sendFiles(chat, three.slice(1));
+  await filesIn(bob, chat);
+  // Offline nobody knows; later the message says so, and can be taken back.
+  alice.network.cut();
+  const { id } = await alice.client.sendFiles(chat, three.slice(0, 1));
+  alice.network.restore();
+  const failed = await until(alice.client, async () =>
+    (await alice.client.history(chat)).messages.find((message) => message.id === id && message.state === "failed"),
+  );
+  expect(failed.problem?.code).toBe("quota-exceeded");
+  await alice.client.discard(id);
+  for (const table of ["file-segments", "outbox"]) expect(await alice.store.list(table)).toEqual([]);
+});
+
+test("[P9.10] files of a room are for those who may read them: a newcomer under shared history, not under joined", async () => {
+  await using world = await World.start();
+  const people = [await world.person("alice"), await world.person("bob"), await world.person("carol")] as const;
+  await introduce(...people);
+  const [alice, bob, carol] = people;
+  for (const history of ["shared", "joined"] as const) {
+    const room = await makeRoom(alice, [bob], { history });
+    const bytes = bytesOf(100_000);
+    await alice.client.sendFiles(room, [file("plan.pdf", bytes)], { caption: "the plan" });
+    const received = await filesIn(bob, room);
+    expect(Buffer.compare(await open(bob, received), bytes)).toBe(0);
+    await alice.client.addToRoom(room, { account: await idOf(carol) });
+    await eventually(
+      "she is in",
+      async () => (await carol.client.conversations()).find(({ id }) => id === room)?.room?.standing === "member",
+    );
+    if (history === "shared") expect(Buffer.compare(await open(carol, await filesIn(carol, room)), bytes)).toBe(0);
+    else expect(await refusal(carol.client.openFile(room, received.id, 0))).toBe("not-found");
+  }
+});
+
+test("a file can be the first thing that is said", async () => {
+  await using world = await World.start();
+  const [alice, bob] = [await world.person("alice"), await world.person("bob")];
+  const chat = await world.contacts(alice, bob);
+  const bytes = bytesOf(70_000);
+  await alice.client.sendFiles(chat, [file("first.bin", bytes)]);
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+});
