@@ -143,3 +143,24 @@ test("a message to somebody without keys waits in the outbox until there are som
   expect(await script.texts(id, 1)).toEqual(["are you there?"]);
   await alice.until("knows", async () => !(await alice.conversation(id)).peerHasNoKeys);
 });
+
+test("entries that come twice, with one of them missing, are all read, in order", async () => {
+  await using world = await World.start();
+  const [alice, bob] = [await world.person("alice"), await world.person("bob")];
+  const chat = await world.contacts(alice, bob);
+  await alice.client.sendText(chat, "hello");
+  await bob.texts(chat, 1);
+  const frames: Record<string, unknown>[] = [];
+  const haveCome = Promise.withResolvers<void>();
+  bob.network.rewriteFrame = (frame) => {
+    if (frame.type !== "entry") return frame;
+    if (frames.push(frame) === 3) haveCome.resolve();
+    return null;
+  };
+  for (const text of ["one", "two", "three"]) await alice.client.sendText(chat, text);
+  await haveCome.promise;
+  const [one, , three] = frames as [Record<string, unknown>, unknown, Record<string, unknown>];
+  for (const frame of [one, one, three]) bob.network.inject(frame);
+  expect(await bob.texts(chat, 4)).toEqual(["hello", "one", "two", "three"]);
+  expect((await bob.all(chat)).map(({ problem }) => problem)).toEqual([null, null, null, null]);
+});

@@ -328,7 +328,9 @@ export class Conversation {
     for (const entry of incoming) if (entry.seq <= this.#record.toSeq) await this.#compare(entry);
     const entries = incoming.filter((entry) => entry.seq > this.#record.toSeq).sort((a, b) => a.seq - b.seq);
     if (entries.length === 0) return;
-    const inOrder = entries.filter((entry, index) => entry.seq === this.#record.toSeq + 1 + index);
+    const inOrder: Entry[] = [];
+    // Some come twice; nothing is taken behind a hole.
+    for (const entry of entries) if (entry.seq === this.#record.toSeq + 1 + inOrder.length) inOrder.push(entry);
     try {
       if (inOrder.length > 0) await this.#forward(inOrder, entries.at(-1)?.seq ?? 0, "told");
     } catch (error) {
@@ -338,7 +340,7 @@ export class Conversation {
       return this.#fill();
     }
     // Something is missing before the rest: all that follows is read again, in order.
-    if (inOrder.length < entries.length) await this.#fill();
+    if (this.#record.toSeq < (entries.at(-1)?.seq ?? 0)) await this.#fill();
   }
 
   /** An entry at a number that is known comes twice now and then; another one there is another history. Throws fork. */
