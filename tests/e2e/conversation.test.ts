@@ -318,7 +318,7 @@ describe("trust", () => {
       expect(await alice.get("composer").count()).toBe(0);
       await alice.get(button).click();
       await alice.request(nickname).waitFor({ state: "detached" });
-      expect(new URL(alice.page.url()).pathname).toBe("/chat");
+      await alice.page.waitForURL(({ pathname }) => pathname === "/chat");
       await stranger.say("once more");
       await using other = await Companion.register(server, `${nickname}2`);
       await other.add(alice.account);
