@@ -119,6 +119,54 @@ test("[P10.4] an upload goes on where it was after a lost connection, and after 
   expect(uploads.filter((method) => method === "PATCH").length).toBe(2);
 });
 
+test("[P10.4] an upload goes on where the answer to a piece was lost, and where the token had ended meanwhile", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(9_000_000);
+  const answers: string[] = [];
+  alice.network.onResponse = (method, path, response) => {
+    if (!path.startsWith("/uploads")) return response;
+    answers.push(`${method} ${response.status}`);
+    // The piece is stored, and nobody hears of it.
+    if (answers.length === 2) throw new Error("The connection was lost.");
+    return answers.length === 3 ? new Response(null, { status: 401 }) : response;
+  };
+  await alice.client.sendFiles(chat, [file("large.bin", bytes)]);
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+  expect(answers).toEqual(["POST 201", "PATCH 204", "HEAD 200", "HEAD 200", "PATCH 204", "PATCH 204"]);
+});
+
+test("[P10.4] a piece that does not fit where the upload stands by now makes the client ask, and go on", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(5_000_000);
+  let pieces = 0;
+  alice.network.onResponse = (method, _path, response) => {
+    if (method !== "PATCH" || ++pieces !== 1) return response;
+    const refusal = { status_code: 409, code: "version-conflict", message: "The upload stands elsewhere." };
+    return Response.json(refusal, { status: 409 });
+  };
+  await alice.client.sendFiles(chat, [file("large.bin", bytes)]);
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+});
+
+test("[P10.5] a message whose files the server has dropped meanwhile takes them there again", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(100_000);
+  const isSent = Promise.withResolvers<void>();
+  alice.network.onSend = (frame) => {
+    if (frame.type === "send") isSent.resolve();
+    return frame.type !== "send";
+  };
+  await alice.client.sendFiles(chat, [file("a.bin", bytes)]);
+  await isSent.promise;
+  await world.server.core.db.deleteFrom("blobs").execute();
+  alice.network.onSend = () => true;
+  alice.network.interrupt();
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+});
+
 test("taken back while it is uploaded, a message is gone everywhere, and the next one is sent", async () => {
   await using world = await World.start();
   const [alice, bob, chat] = await two(world);

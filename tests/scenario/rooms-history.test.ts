@@ -1,5 +1,6 @@
 // What newcomers, new devices and those who were away can read of a room.
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { ConversationId } from "@cychat/protocol";
 import {
   epochOf,
   idOf,
@@ -26,6 +27,13 @@ async function some(world: World, ...names: readonly string[]) {
   await introduce(...people);
   return people as [Someone, Someone, Someone];
 }
+/** The message with this text, for everybody. */
+async function deletes({ client }: Someone, room: ConversationId, text: string): Promise<void> {
+  const found = (await client.history(room)).messages.find((message) => message.text === text);
+  if (found === undefined) throw new Error("It is not there.");
+  await client.deleteMessages(room, [found.id]);
+}
+
 type Someone = Awaited<ReturnType<World["person"]>>;
 
 test("[P9.10] shared: a newcomer reads everything, over several keys, and nothing is shown as wrong", async () => {
@@ -200,9 +208,7 @@ test("[P9.12] who was away from the removal to the return reads what was said be
   await carol.client.close();
   await alice.client.removeFromRoom(room, await idOf(carol));
   await write(bob, room, "without carol");
-  const deleted = (await alice.client.history(room)).messages.find(({ text }) => text === "to be deleted");
-  if (deleted === undefined) throw new Error("It is not there.");
-  await alice.client.deleteMessages(room, [deleted.id]);
+  await deletes(alice, room, "to be deleted");
   await reads(bob, room, "with carol", "-", "without carol");
   await alice.client.addToRoom(room, { account: await idOf(carol) });
   await write(bob, room, "with carol again");
@@ -237,9 +243,7 @@ test("[P6.5] what a moderator deletes after one was removed is no alarm for a de
   await write(carol, room, "goes");
   await reads(alice, room, "stays", "goes");
   await alice.client.removeFromRoom(room, await idOf(carol));
-  const found = (await alice.client.history(room)).messages.find(({ text }) => text === "goes");
-  if (found === undefined) throw new Error("It is not there.");
-  await alice.client.deleteMessages(room, [found.id]);
+  await deletes(alice, room, "goes");
   await reads(bob, room, "stays", "-");
   const phone = await world.device("carol");
   await phone.client.logIn({ email: carol.email, password });
@@ -255,9 +259,7 @@ test("[P9.12] what was said and deleted while one was out under joined history l
   await reads(carol, room, "with carol");
   await alice.client.removeFromRoom(room, await idOf(carol));
   await write(alice, room, "without carol");
-  const found = (await alice.client.history(room)).messages.find(({ text }) => text === "without carol");
-  if (found === undefined) throw new Error("It is not there.");
-  await alice.client.deleteMessages(room, [found.id]);
+  await deletes(alice, room, "without carol");
   await reads(bob, room, "with carol", "-");
   await alice.client.addToRoom(room, { account: await idOf(carol) });
   await write(bob, room, "with carol again");

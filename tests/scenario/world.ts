@@ -225,6 +225,8 @@ export class Network {
   rewriteFrame: (frame: Record<string, unknown>) => Record<string, unknown> | null = (frame) => frame;
   /** Called before a request goes out. */
   onRequest: (method: string, path: string) => void | Promise<void> = () => {};
+  /** What comes instead of a response; throws to lose it. */
+  onResponse: (method: string, path: string, response: Response) => Response = (_method, _path, response) => response;
   /** Called with every frame the client sends; false loses it. */
   onSend: (frame: Record<string, unknown>) => boolean = () => true;
 
@@ -260,7 +262,7 @@ export class Network {
     const path = url.slice(url.indexOf("/api/v1") + "/api/v1".length);
     if (this.#isUp) await this.onRequest(init.method ?? "GET", path);
     if (!this.#isUp) throw new TypeError("The network is down.");
-    const response = await fetch(url, init);
+    const response = this.onResponse(init.method ?? "GET", path, await fetch(url, init));
     const isJson = response.headers.get("content-type")?.includes("json") === true;
     if (!this.#isUp) throw new TypeError("The network went down.");
     if (!isJson) return response;

@@ -138,7 +138,8 @@ export class Uploads {
     if (item === undefined || this.#closed) return;
     const isLost = error instanceof ClientError && error.code === "not-found" && hasBlob(item);
     if (isLost) await outbox.withoutUploads(item);
-    if (isLost || isTransient(error) || hasCode(error, ...waitsForChange)) {
+    // After a lost answer the upload may stand elsewhere: the next attempt asks where.
+    if (isLost || isTransient(error) || hasCode(error, "version-conflict", ...waitsForChange)) {
       this.#timer = core.environment.clock.setTimeout(() => {
         this.#timer = null;
         this.pump();

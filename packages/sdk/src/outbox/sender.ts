@@ -189,8 +189,11 @@ export class Sender {
     if (hasCode(error, "blob-missing") && !hopeless) {
       // It waited longer than the server keeps files without a message.
       const item = outbox.get(id);
-      if (item !== undefined) await outbox.unseal(await outbox.withoutUploads(item), null);
-      return this.options.onUploadsDue();
+      if (item === undefined) return;
+      const again = await outbox.unseal(await outbox.withoutUploads(item), null);
+      if (again.discarded) await outbox.discard(again);
+      else this.options.onUploadsDue();
+      return;
     }
     if (hasCode(error, "device-unknown") && !hopeless) return this.options.bindDevice();
     const item = outbox.get(id);

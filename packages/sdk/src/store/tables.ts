@@ -305,7 +305,7 @@ export const tables = {
   people: new Table<KeptPeople>("people"),
   /** group: conversation, key: order. */
   outbox: new Table<OutboxRecord>("outbox"),
-  /** Ciphertext of files that wait to be sent. group: `fileGroup`, key: number of the segment. Not a cache. */
+  /** Ciphertext of files that wait to be sent. group: message id and number of the file, key: number of the segment. Not a cache. */
   fileSegments: new Table<Bytes>("file-segments"),
   /** Files that are being encrypted, by message: how many segments each has at most. What is left of a crash is deleted. */
   unfinishedFiles: new Table<readonly number[]>("unfinished-files"),

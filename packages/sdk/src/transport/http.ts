@@ -15,7 +15,7 @@ export interface CallOptions {
 
 export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Blob;
+  readonly body?: Blob | null;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
@@ -90,40 +90,18 @@ export class Http {
    * A request of another protocol below the API's address, by whoever is signed in: gives whatever status there is.
    * Throws offline, the signal's reason, and what renewing the token throws.
    */
-  async send(method: string, path: string, options: SendOptions = {}): Promise<RawAnswer> {
-    const token = await this.tokens.accessToken();
-    const answer = await this.#sendWith(token, method, path, options);
-    if (answer.status !== 401) return answer;
-    const refusal = refusalOf(answer.status, answer.bytes);
-    if (hasCode(refusal, "token-revoked")) this.tokens.signedOut("revoked");
-    if (!hasCode(refusal, "token-expired", "token-invalid")) throw refusal;
-    return this.#sendWith(await this.tokens.renew(token), method, path, options);
-  }
-
-  async #sendWith(token: string, method: string, path: string, options: SendOptions): Promise<RawAnswer> {
-    const { clock } = this.#environment;
-    const controller = new AbortController();
-    const abort = () => controller.abort();
-    const timer = clock.setTimeout(abort, options.timeoutMs ?? defaultTimeoutMs);
-    options.signal?.addEventListener("abort", abort);
-    try {
+  send(method: string, path: string, { headers = {}, body = null, ...options }: SendOptions = {}): Promise<RawAnswer> {
+    return this.#withToken(async (token) => {
       options.signal?.throwIfAborted();
-      const response = await this.#environment.fetch(this.#base + path, {
-        method,
-        headers: { ...options.headers, authorization: `Bearer ${token}` },
-        body: options.body ?? null,
-        signal: controller.signal,
-        credentials: "omit",
-        cache: "no-store",
+      const init = { method, headers: { ...headers, authorization: `Bearer ${token}` }, body };
+      const answer = await this.#fetch(this.#base + path, init, options).catch((error: unknown) => {
+        options.signal?.throwIfAborted();
+        throw error;
       });
-      return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) };
-    } catch {
-      options.signal?.throwIfAborted();
-      throw new ClientError("offline");
-    } finally {
-      clock.clearTimeout(timer);
-      options.signal?.removeEventListener("abort", abort);
-    }
+      if (answer.status !== 401) return answer;
+      // The answer to HEAD has no body that could say more.
+      throw answer.bytes.length === 0 ? new ClientError("token-expired") : refusalOf(answer.status, answer.bytes);
+    });
   }
 
   /** Below which all addresses of the API are. */
@@ -131,43 +109,51 @@ export class Http {
     return this.#base;
   }
 
-  async #answer(endpoint: EndpointSpec, input: AnyInput): Promise<Answer> {
+  #answer(endpoint: EndpointSpec, input: AnyInput): Promise<Answer> {
     if (!endpoint.auth) return this.#exchange(endpoint, input, null);
+    return this.#withToken((token) => this.#exchange(endpoint, input, token));
+  }
+
+  /** Asks once more, with a new token, where the one that was used has ended. */
+  async #withToken<T>(ask: (token: string) => Promise<T>): Promise<T> {
     const token = await this.tokens.accessToken();
     try {
-      return await this.#exchange(endpoint, input, token);
+      return await ask(token);
     } catch (error) {
       if (hasCode(error, "token-revoked")) this.tokens.signedOut("revoked");
       if (!hasCode(error, "token-expired", "token-invalid")) throw error;
-      return this.#exchange(endpoint, input, await this.tokens.renew(token));
+      return ask(await this.tokens.renew(token));
     }
   }
 
   async #exchange(endpoint: EndpointSpec, input: AnyInput, token: string | null): Promise<Answer> {
+    const init = { method: endpoint.method, headers: headersOf(endpoint, input, token), body: bodyOf(endpoint, input) };
+    const { status, headers, bytes } = await this.#fetch(this.#url(endpoint, input), init, input);
+    if (status < 200 || status > 299) throw refusalOf(status, bytes);
+    return new Answer(bytes, headers.get("content-type") ?? "");
+  }
+
+  /** Throws offline, whatever the reason: the network, the time, the signal. */
+  async #fetch(
+    url: string,
+    init: Pick<RequestInit, "method" | "headers" | "body">,
+    { signal, timeoutMs = defaultTimeoutMs }: Pick<CallOptions, "signal" | "timeoutMs">,
+  ): Promise<RawAnswer> {
     const { clock } = this.#environment;
     const controller = new AbortController();
     const abort = () => controller.abort();
-    const timer = clock.setTimeout(abort, input.timeoutMs ?? defaultTimeoutMs);
-    input.signal?.addEventListener("abort", abort);
-    if (input.signal?.aborted === true) abort();
+    const timer = clock.setTimeout(abort, timeoutMs);
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted === true) abort();
     try {
-      const response = await this.#environment.fetch(this.#url(endpoint, input), {
-        method: endpoint.method,
-        headers: headersOf(endpoint, input, token),
-        body: bodyOf(endpoint, input),
-        signal: controller.signal,
-        credentials: "omit",
-        cache: "no-store",
-      });
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (response.ok) return new Answer(bytes, response.headers.get("content-type") ?? "");
-      throw refusalOf(response.status, bytes);
-    } catch (error) {
-      if (error instanceof ClientError) throw error;
+      const options: RequestInit = { ...init, signal: controller.signal, credentials: "omit", cache: "no-store" };
+      const response = await this.#environment.fetch(url, options);
+      return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) };
+    } catch {
       throw new ClientError("offline");
     } finally {
       clock.clearTimeout(timer);
-      input.signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
     }
   }
 
