@@ -1,8 +1,9 @@
 // Makes the pictures in docs/images anew: a real server, people who talk through the SDK, and what their browsers show.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type ChatClient, type ConversationView, createClient } from "@cychat/sdk/bun";
+import { type ChatClient, type ConversationView, createClient, type FileToSend, type MessageView } from "@cychat/sdk/bun";
 import { startTestServer } from "../apps/server/src/testing/test-server.ts";
+import { drawLandscape } from "../tests/browser/draw-landscape.ts";
 import { launchBrowser } from "../tests/browser/launch.ts";
 
 type Page = Awaited<ReturnType<Awaited<ReturnType<typeof launchBrowser>>["newPage"]>>;
@@ -70,8 +71,17 @@ class Friend {
     this.#chat = conversation;
   }
 
-  /** Resolves once the server has it. `mentions`: whom the text names. */
-  async say(text: string, mentions: readonly ChatMember[] = []): Promise<void> {
+  /** `mentions`: whom the text names. */
+  say(text: string, mentions: readonly ChatMember[] = []): Promise<void> {
+    return this.#send(() => this.client.sendText(this.chat, text, { mentions }));
+  }
+
+  share(caption: string, files: readonly FileToSend[]): Promise<void> {
+    return this.#send(() => this.client.sendFiles(this.chat, files, { caption }));
+  }
+
+  /** Resolves once the server has it. */
+  async #send(send: () => Promise<MessageView>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const sent: { id?: string } = {};
     const known = new Set<string>();
@@ -80,7 +90,7 @@ class Friend {
       for (const { id, seq } of event.messages) if (seq !== null) known.add(id);
       if (sent.id !== undefined && known.has(sent.id)) resolve();
     });
-    sent.id = (await this.client.sendText(this.chat, text, { mentions })).id;
+    sent.id = (await send()).id;
     committedAtMs.set(sent.id, Date.now());
     if (known.has(sent.id)) resolve();
     await promise;
@@ -271,6 +281,16 @@ async function makeRoom(): Promise<void> {
   const water = "Only if somebody else carries the water 😄";
   await jonas.say(water);
   await nora.readUpTo(water);
+  itIs(today, "09:16");
+  const painter = await browser.newPage();
+  const [width, height] = [1200, 675];
+  const evening = new Blob([new Uint8Array(await drawLandscape(painter, width, height, "image/jpeg"))]);
+  const small = new Uint8Array(await drawLandscape(painter, 160, 90, "image/jpeg"));
+  await painter.close();
+  await ayumi.share("Last year from the tent. And the tickets.", [
+    { name: "Evening at the lake.jpg", type: "image/jpeg", blob: evening, width, height, thumbnail: small },
+    { name: "Tickets Saturday.pdf", type: "application/pdf", blob: new Blob([new Uint8Array(184_000)]) },
+  ]);
   const pinned = "Train at 8:12, platform 4. Meet at the kiosk.";
   itIs(today, "09:20");
   await nora.say(pinned);

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Download, Locator, Page } from "playwright-core";
+import { drawLandscape } from "../browser/draw-landscape.ts";
 import { launchBrowser } from "../browser/launch.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { overTheSides, seriousProblems, tooSmallForAFinger } from "./look.ts";
@@ -47,34 +48,7 @@ interface Picked {
 
 /** A picture of some colours, as a browser writes it. */
 async function picture(name: string, width: number, height: number, type = "image/png"): Promise<Picked> {
-  const base64 = await alice.page.evaluate(
-    async ([width, height, type]) => {
-      const canvas = document.createElement("canvas");
-      canvas.width = width;
-      canvas.height = height;
-      const context = canvas.getContext("2d") as CanvasRenderingContext2D;
-      const sky = context.createLinearGradient(0, 0, 0, height);
-      sky.addColorStop(0, "#f6b26b");
-      sky.addColorStop(0.55, "#d9658b");
-      sky.addColorStop(1, "#3d3c74");
-      context.fillStyle = sky;
-      context.fillRect(0, 0, width, height);
-      context.fillStyle = "#fff3d6";
-      context.beginPath();
-      context.arc(width * 0.7, height * 0.35, Math.min(width, height) * 0.1, 0, 7);
-      context.fill();
-      context.fillStyle = "#22284d";
-      context.beginPath();
-      context.moveTo(0, height);
-      for (let x = 0; x <= 40; x++)
-        context.lineTo((x / 40) * width, height * (0.72 + 0.1 * Math.sin(x * 0.9) + 0.05 * Math.sin(x * 2.3)));
-      context.lineTo(width, height);
-      context.fill();
-      return canvas.toDataURL(type, 0.9).split(",")[1] as string;
-    },
-    [width, height, type] as const,
-  );
-  return { name, mimeType: type, buffer: Buffer.from(base64, "base64") };
+  return { name, mimeType: type, buffer: await drawLandscape(alice.page, width, height, type) };
 }
 
 /** The same JPEG with an EXIF block that says where it was taken: 47° 30′ N. */
