@@ -57,6 +57,27 @@ describe("outbox", () => {
     expect(await again.chainPoint(chat)).toEqual({ counter: 1, hash: hash(1) });
   });
 
+  test("what becomes of a file does not bring back a message that is taken back meanwhile", async () => {
+    const { store, outbox } = await open();
+    const facts = {
+      key: hash(1),
+      prefix: hash(2),
+      size: 3,
+      hash: hash(3),
+      name: "a",
+      type: "",
+      dimensions: null,
+      thumbnail: null,
+    };
+    const files = [{ ...facts, blob: null, isUploaded: false }];
+    const item = await outbox.add(chat, id(1), { kind: "files", text: "", files }, 1);
+    const uploading = outbox.setFile(id(1), 0, { blob: null, isUploaded: true });
+    await outbox.discard(item);
+    await uploading;
+    expect(outbox.get(id(1))).toBeUndefined();
+    expect((await open(store)).outbox.all()).toEqual([]);
+  });
+
   test("a message that was never accepted gives its place in the chain back", async () => {
     const { outbox } = await open();
     const first = await outbox.add(chat, id(1), text, 1);

@@ -73,7 +73,10 @@ export class Outbox {
     const item = this.#items.get(id);
     if (item === undefined || item.content.kind !== "files") return;
     const files = item.content.files.map((file, at) => (at === index ? { ...file, ...changes } : file));
-    await this.#keep({ ...item, content: { ...item.content, files } });
+    const next: OutboxRecord = { ...item, content: { ...item.content, files } };
+    await this.store.write([tables.outbox.put(item.conversation, item.order, next)]);
+    // Uploads go on beside the conversation's queue: the message may have been taken back meanwhile.
+    if (this.#items.has(id)) this.#items.set(id, next);
   }
 
   /** Refused for good before it could be sealed. */
