@@ -1,6 +1,6 @@
 // Epoch keys that no letter brought and no other device of ours has: the other members are asked for them, once on a
 // connection.
-import { createSealRequest, readableEpochs } from "@cychat/crypto";
+import { createSealRequest, memberOf, readableEpochs } from "@cychat/crypto";
 import { endpoints, maxRequestedEpochs, signedToJson } from "@cychat/protocol";
 import type { Conversation } from "../conversations/conversation.ts";
 
@@ -33,6 +33,8 @@ export class MissingKeys {
     const { state } = chain;
     const { me } = core;
     if (state === null || this.#missing.size === 0) return;
+    // Who is out asks nobody: the server would say that there is no such room.
+    if (memberOf(state, me.account) === undefined || state.room?.isDeleted === true) return this.#missing.clear();
     const readable = readableEpochs(state, me.account);
     const epochs = [...this.#missing].filter((epoch) => readable.has(epoch) && !this.#askedFor.has(epoch));
     if (epochs.length === 0) return this.#missing.clear();
