@@ -152,6 +152,32 @@ test("[P9.13] exchanged keys do not open; another member is asked to write them 
   expect(await problemsIn(bob, room)).toEqual([]);
 });
 
+test("a room that is deleted while one waits for its key is over, and what could not be read is erased like the rest", async () => {
+  await using liar = await LyingServer.start();
+  const told = await scene(liar);
+  const { alice, bob, carol, room } = told;
+  bob.lies.answer = ({ path }, body: { seals?: unknown }) =>
+    path === `/conversations/${room}/seals` && body.seals !== undefined ? { ...body, seals: [], letters: [] } : body;
+  const asked: string[] = [];
+  bob.lies.instead = ({ path }) => {
+    if (!path.endsWith("/seal-requests")) return null;
+    asked.push(path);
+    return Response.json({ status_code: 503, code: "overloaded", message: "Later." }, { status: 503 });
+  };
+  await alice.client.removeFromRoom(room, await idOf(carol));
+  await write(alice, room, "under the new key");
+  expect(await messageWith(bob, room, "undecryptable")).toMatchObject({ kind: "unreadable", text: "" });
+  await eventually("somebody is asked", async () => asked.length > 0);
+  await alice.client.deleteRoom(room);
+  await stands(bob, room, "deleted");
+  bob.lies.stop();
+  bob.lies.reconnect();
+  await reads(bob, room, "hello", "-");
+  expect(await problemsIn(bob, room)).toEqual([]);
+  await othersGoOn(told);
+  expect((await viewOf(bob, room)).problem).toBeNull();
+});
+
 test("[P9.10] a newcomer whose history letter was exchanged is told that keys are missing, and reads all once they come", async () => {
   await using liar = await LyingServer.start();
   const told = await scene(liar);
