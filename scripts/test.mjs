@@ -7,7 +7,7 @@ import { findGroups } from "./test/groups.mjs";
 import { runChecks } from "./verify/checks.mjs";
 
 const inCi = Boolean(process.env.CI) && process.env.CI !== "false";
-const total = { passed: 0, failed: 0, skipped: 0 };
+const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
 
 await main(async (paths) => {
   try {
@@ -16,6 +16,8 @@ await main(async (paths) => {
     console.error(error instanceof PlainError ? error.message : error);
     total.failed += 1;
   }
+  // Last, so that whoever sees only the end of a long log knows.
+  for (const failure of total.failures) console.log(`failed: ${failure}`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
@@ -60,8 +62,9 @@ function withoutBrowser(group) {
   return { skipped: group.files.length };
 }
 
-function add({ passed = 0, failed = 0, skipped = 0 }) {
+function add({ passed = 0, failed = 0, skipped = 0, failures = [] }) {
   total.passed += passed;
   total.failed += failed;
   total.skipped += skipped;
+  total.failures.push(...failures);
 }

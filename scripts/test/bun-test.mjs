@@ -39,5 +39,16 @@ export function countReport(xml, files) {
   const passed = count(/<testcase\b/g) - failed - skipped;
   const suites = [...xml.matchAll(/<testsuite [^>]*?\bfile="([^"]*)"/g)];
   const reported = new Set(suites.map((match) => match[1].replaceAll("\\", "/")));
-  return { passed, failed, skipped, missing: files.filter((file) => !reported.has(file)) };
+  return { passed, failed, skipped, failures: failuresIn(xml), missing: files.filter((file) => !reported.has(file)) };
 }
+
+/** Where each failed test is and what it is called. */
+function failuresIn(xml) {
+  const text = (escaped) => escaped.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => entities[name]);
+  return [...xml.matchAll(/<testcase ([^>]*[^/>])>\s*<(?:failure|error)\b/g)].map(([, attributes]) => {
+    const value = (name) => text(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
+    return `${value("file").replaceAll("\\", "/")}: ${value("name")}`;
+  });
+}
+
+const entities = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
