@@ -34,6 +34,10 @@ async function open(person: Person, { conversation, id }: MessageView, index = 0
   return new Uint8Array(await (await person.client.openFile(conversation, id, index)).arrayBuffer());
 }
 
+const sealedChunkBytes = limits.fileChunkBytes + 16;
+
+const blobsOf = (world: World) => world.server.core.db.selectFrom("blobs").selectAll().execute();
+
 async function two(world: World): Promise<[Person, Person, ConversationId]> {
   const [alice, bob] = [await world.person("alice"), await world.person("bob")];
   const chat = await world.contacts(alice, bob);
@@ -76,15 +80,12 @@ test("[P10.6] a deleted message takes its files along, and nobody else but its r
   const carol = await world.person("carol");
   await alice.client.sendFiles(chat, [file("a.bin", bytesOf(1000))]);
   const received = await filesIn(bob, chat);
-  const [row] = await world.server.core.db.selectFrom("blobs").selectAll().execute();
+  const [row] = await blobsOf(world);
   const ask = (person: Person) => person.client.openFile(chat, received.id, 0);
   expect(await refusal(ask(carol))).toBe("not-found");
   expect(row).toBeDefined();
   await alice.client.deleteMessages(chat, [received.id]);
-  await eventually(
-    "the file is gone",
-    async () => (await world.server.core.db.selectFrom("blobs").selectAll().execute()).length === 0,
-  );
+  await eventually("the file is gone", async () => (await blobsOf(world)).length === 0);
   await eventually("it is shown as deleted", async () =>
     (await bob.client.history(chat)).messages.some(
       ({ id, kind, files }) => id === received.id && kind === "deleted" && files.length === 0,
@@ -96,7 +97,7 @@ test("[P10.6] a deleted message takes its files along, and nobody else but its r
 test("[P10.4] an upload goes on where it was after a lost connection, and after a restart of the client", async () => {
   await using world = await World.start();
   const [alice, bob, chat] = await two(world);
-  const bytes = bytesOf(11_000_000);
+  const bytes = bytesOf(18_000_000);
   let pieces = 0;
   alice.network.onRequest = (method) => {
     if (method !== "PATCH" || ++pieces !== 2) return;
@@ -106,7 +107,7 @@ test("[P10.4] an upload goes on where it was after a lost connection, and after 
   const view = await alice.client.sendFiles(chat, [file("large.bin", bytes)]);
   await eventually("a piece is there", async () => {
     const waiting = (await alice.client.history(chat)).messages.find(({ id }) => id === view.id);
-    return waiting?.state === "sending" && (waiting.files[0]?.uploadedBytes ?? 0) > 4_000_000 && pieces === 2;
+    return waiting?.state === "sending" && (waiting.files[0]?.uploadedBytes ?? 0) > 8_000_000 && pieces === 2;
   });
   expect(Buffer.compare(await open(alice, view), bytes)).toBe(0);
   await alice.client.close();
@@ -122,7 +123,7 @@ test("[P10.4] an upload goes on where it was after a lost connection, and after 
 test("[P10.4] an upload goes on where the answer to a piece was lost, and where the token had ended meanwhile", async () => {
   await using world = await World.start();
   const [alice, bob, chat] = await two(world);
-  const bytes = bytesOf(9_000_000);
+  const bytes = bytesOf(17_000_000);
   const answers: string[] = [];
   alice.network.onResponse = (method, path, response) => {
     if (!path.startsWith("/uploads")) return response;
@@ -185,10 +186,7 @@ test("taken back while it is uploaded, a message is gone everywhere, and the nex
   await alice.client.sendFiles(chat, [file("yes.bin", bytesOf(10))]);
   const received = await filesIn(bob, chat);
   expect(received.files.map(({ name }) => name)).toEqual(["yes.bin"]);
-  await eventually(
-    "nothing is left of it",
-    async () => (await world.server.core.db.selectFrom("blobs").selectAll().execute()).length === 1,
-  );
+  await eventually("nothing is left of it", async () => (await blobsOf(world)).length === 1);
   await eventually("nothing of them is left here", async () => (await alice.store.list("file-segments")).length === 0);
   expect(await refusal(alice.client.openFile(chat, view.id, 0))).toBe("not-found");
 });
@@ -208,7 +206,146 @@ test("cancelled, or changed, while it is encrypted, a file leaves nothing behind
   expect(await refusal(alice.client.sendFiles(chat, []))).toBe("empty-message");
   const many = Array.from({ length: limits.filesPerMessage + 1 }, (_, n) => file(`${n}`, bytesOf(1)));
   expect(await refusal(alice.client.sendFiles(chat, many))).toBe("too-many-files");
+  const unreadable = new Blob([bytesOf(10)]);
+  unreadable.slice = () => Object.assign(new Blob(), { arrayBuffer: () => Promise.reject(new Error("NotReadableError")) });
+  expect(await refusal(alice.client.sendFiles(chat, [{ name: "c", type: "", blob: unreadable }]))).toBe("file-unreadable");
   for (const table of ["file-segments", "unfinished-files", "outbox"]) expect(await alice.store.list(table)).toEqual([]);
+  await eventually("nothing is left on the server", async () => (await blobsOf(world)).length === 0);
+});
+
+test("a file is on its way while it is still encrypted, and its message comes when both are done", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(20_000_000);
+  const isUploading = Promise.withResolvers<void>();
+  alice.network.onRequest = (method) => void (method === "PATCH" && isUploading.resolve());
+  // Its end cannot be read before a piece of it was uploaded.
+  const slow = new Blob([bytes]);
+  const slice = slow.slice.bind(slow);
+  slow.slice = (from, to) => {
+    const piece = slice(from, to);
+    if ((to ?? 0) < 15_000_000) return piece;
+    return Object.assign(new Blob(), { arrayBuffer: () => isUploading.promise.then(() => piece.arrayBuffer()) });
+  };
+  await alice.client.sendFiles(chat, [{ name: "a.bin", type: "", blob: slow }]);
+  expect(Buffer.compare(await open(bob, await filesIn(bob, chat)), bytes)).toBe(0);
+  expect(await blobsOf(world)).toHaveLength(1);
+});
+
+test("a paused message stays where it is, also after a restart, and the others go on", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(9_000_000);
+  const isAsked = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<void>();
+  alice.network.onRequest = async (method) => {
+    if (method !== "PATCH") return;
+    isAsked.resolve();
+    await never.promise;
+  };
+  const view = await alice.client.sendFiles(chat, [file("paused.bin", bytes)]);
+  await isAsked.promise;
+  await alice.client.setUploadPaused(view.id, true);
+  alice.network.onRequest = () => {};
+  never.resolve();
+  await alice.client.sendFiles(chat, [file("next.bin", bytesOf(10))]);
+  expect((await filesIn(bob, chat)).files[0]?.name).toBe("next.bin");
+  await alice.client.close();
+  const again = await world.device("alice", { store: alice.store });
+  const waiting = await until(again.client, async () =>
+    (await again.client.history(chat)).messages.find(({ id }) => id === view.id),
+  );
+  expect(waiting).toMatchObject({ isPaused: true, state: "sending" });
+  await again.client.sendText(chat, "after it");
+  await bob.texts(chat, 2);
+  expect((await bob.client.history(chat)).messages.filter(({ kind }) => kind === "files")).toHaveLength(1);
+  await again.client.setUploadPaused(view.id, false);
+  const received = await until(bob.client, async () =>
+    (await bob.client.history(chat)).messages.find(({ id }) => id === view.id),
+  );
+  expect(Buffer.compare(await open(bob, received), bytes)).toBe(0);
+  expect(await refusal(again.client.setUploadPaused(view.id, true))).toBe("not-found");
+});
+
+test("a part of a file is read without the rest of it, waiting or received, and a whole pass is verified as a whole", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const bytes = bytesOf(6_000_000);
+  alice.network.cut();
+  const view = await alice.client.sendFiles(chat, [file("film.mp4", bytes, { type: "video/mp4" })]);
+  const read = (person: Person, from: number, to: number, reader = "one") =>
+    person.client.readFile(chat, view.id, 0, { from, to, reader });
+  expect(Buffer.compare(await read(alice, 5_000_000, 5_000_100), bytes.slice(5_000_000, 5_000_100))).toBe(0);
+  alice.network.restore();
+  await filesIn(bob, chat);
+  let fetched = 0;
+  bob.network.onResponse = (_, path, response) => {
+    if (path.startsWith("/files/")) fetched += Number(response.headers.get("content-length"));
+    return response;
+  };
+  expect(Buffer.compare(await read(bob, 5_000_000, 5_100_000), bytes.slice(5_000_000, 5_100_000))).toBe(0);
+  expect(fetched).toBeLessThan(300_000);
+  expect((await read(bob, 5_999_999, 7_000_000)).length).toBe(1);
+  expect((await read(bob, 6_000_000, 7_000_000)).length).toBe(0);
+  for (const [from, to] of [
+    [-1, 5],
+    [5, 4],
+    [0.5, 1],
+  ] as const)
+    expect(await refusal(read(bob, from, to))).toBe("malformed-request");
+  expect(await refusal(bob.client.readFile(chat, view.id, 1, { from: 0, to: 1 }))).toBe("not-found");
+  const pass = async (reader: string) => {
+    const parts: Uint8Array[] = [];
+    for (let from = 0; from < bytes.length; from += 1_000_000) parts.push(await read(bob, from, from + 1_000_000, reader));
+    return Buffer.concat(parts);
+  };
+  expect(Buffer.compare(await pass("two"), bytes)).toBe(0);
+  // A chunk of this file in another place: what lies before it can be read.
+  const path = `${world.server.core.config.uploadDir}/blobs/${(await blobsOf(world))[0]?.id}`;
+  const altered = await Bun.file(path).bytes();
+  altered.copyWithin(20 * sealedChunkBytes, sealedChunkBytes, 2 * sealedChunkBytes);
+  await Bun.write(path, altered);
+  expect((await read(bob, 0, 1_000_000, "three")).length).toBe(1_000_000);
+  expect(await refusal(pass("three"))).toBe("file-damaged");
+});
+
+test("the files of a conversation are found by kind and by name, newest first, also beyond what was read", async () => {
+  await using world = await World.start();
+  const [alice, bob, chat] = await two(world);
+  const send = async (name: string, more: Partial<FileToSend> = {}) => {
+    const { id } = await alice.client.sendFiles(chat, [file(name, bytesOf(10), more)]);
+    await until(bob.client, async () => (await bob.client.history(chat)).messages.find((message) => message.id === id));
+    return id;
+  };
+  await send("ÜBERSICHT 2025.pdf", { type: "application/pdf" });
+  const picture = await send("sea.png", { type: "image/png" });
+  await send("voice.webm", { type: "audio/webm", durationMs: 1234.5, waveform: Uint8Array.of(0, 9, 255) });
+  for (let n = 0; n < 210; n++) await bob.client.sendText(chat, `${n}`);
+  await alice.texts(chat, 200);
+  await send("film.mp4", { type: "video/mp4" });
+  const phone = await world.device("bob");
+  await phone.client.logIn({ email: bob.email, password });
+  await phone.texts(chat, 1);
+  const names = async (input: Parameters<typeof phone.client.sharedFiles>[1]) => {
+    const found: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await phone.client.sharedFiles(chat, after === undefined ? { ...input } : { ...input, after });
+      found.push(...page.items.map(({ message, index }) => message.files[index]?.name ?? "?"));
+      if (page.next === null) return found;
+      after = page.next;
+    }
+  };
+  expect(await names({})).toEqual(["film.mp4", "voice.webm", "sea.png", "ÜBERSICHT 2025.pdf"]);
+  expect(await names({ limit: 1 })).toEqual(["film.mp4", "voice.webm", "sea.png", "ÜBERSICHT 2025.pdf"]);
+  expect(await names({ show: "media" })).toEqual(["film.mp4", "sea.png"]);
+  expect(await names({ show: "voice" })).toEqual(["voice.webm"]);
+  expect(await names({ show: "other" })).toEqual(["ÜBERSICHT 2025.pdf"]);
+  expect(await names({ search: " übersicht" })).toEqual(["ÜBERSICHT 2025.pdf"]);
+  expect(await names({ search: "nothing" })).toEqual([]);
+  const [voice] = (await phone.client.sharedFiles(chat, { show: "voice" })).items;
+  expect(voice?.message.files[0]).toMatchObject({ durationMs: 1235, waveform: Uint8Array.of(0, 9, 255) });
+  await alice.client.deleteMessages(chat, [picture]);
+  await eventually("it is gone there, too", async () => (await names({ show: "media" })).length === 1);
 });
 
 test("what a crash leaves of files that were being encrypted is deleted at the next start", async () => {

@@ -5,5 +5,9 @@ import { workersAllowed } from "./trusted.ts";
 
 export async function connect(): Promise<ChatClient> {
   const { connectClient } = await import("@cychat/sdk/browser");
-  return connectClient({ ...(workersAllowed ? { argon2id } : {}), report: (error) => console.error(error) });
+  const { fileCipher } = await import("./file-cipher.ts");
+  return connectClient({
+    ...(workersAllowed ? { argon2id, environment: { fileCipher } } : {}),
+    report: (error) => console.error(error),
+  });
 }

@@ -2,6 +2,7 @@
 import type { Measure } from "../measure.ts";
 import { cryptography } from "./crypto.ts";
 import { directMessages, directMessagesMany } from "./direct-messages.ts";
+import { files } from "./files.ts";
 import { idleConnections } from "./idle-connections.ts";
 import { roomFanOut } from "./room-fan-out.ts";
 import { roomKeys } from "./room-keys.ts";
@@ -12,6 +13,7 @@ export const measures: readonly Measure[] = [
   cryptography,
   directMessages,
   idleConnections,
+  files,
   roomFanOut,
   roomKeys,
   directMessagesMany,

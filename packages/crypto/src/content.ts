@@ -27,6 +27,10 @@ export interface FileReference extends FileSecret {
   readonly dimensions: readonly [number, number] | null;
   /** A small picture of it. */
   readonly thumbnail: Bytes | null;
+  /** How long a recording plays, in milliseconds. */
+  readonly durationMs: number | null;
+  /** Of a voice message: how loud it is in each of as many equal parts of it, 0 to 255. */
+  readonly waveform: Bytes | null;
 }
 
 export type Content =
@@ -51,6 +55,8 @@ const maxMentions = 50;
 
 /** 2^32 chunks of 64 KiB, less the padding. */
 const maxFileBytes = 2 ** 47;
+
+const maxDurationMs = 366 * 24 * 3600 * 1000;
 
 /** Throws malformed-content: text that is empty, only space, too long or not well-formed UTF-16; too many targets or mentions. */
 export function encodeContent(content: Content): CborValue {
@@ -153,8 +159,8 @@ function checkMentions(mentions: readonly Mention[]): void {
 }
 
 function fileFields(file: FileReference): CborValue {
-  const { blob, key, prefix, size, hash, name, type, dimensions, thumbnail } = file;
-  return [blob, key, prefix, size, hash, name, type, dimensions, thumbnail];
+  const { blob, key, prefix, size, hash, name, type, dimensions, thumbnail, durationMs, waveform } = file;
+  return [blob, key, prefix, size, hash, name, type, dimensions, thumbnail, durationMs, waveform];
 }
 
 function readFile(reader: ArrayReader): FileReference {
@@ -168,6 +174,8 @@ function readFile(reader: ArrayReader): FileReference {
     type: reader.text(),
     dimensions: readDimensions(reader),
     thumbnail: reader.bytesOrNull(),
+    durationMs: reader.countOrNull(),
+    waveform: reader.bytesOrNull(),
   };
   reader.end();
   return file;
@@ -188,12 +196,15 @@ function checkFiles(files: readonly FileReference[]): void {
   };
   if (files.length < 1 || files.length > limits.filesPerMessage) fail("Too many files, or none.");
   if (new Set(files.map(({ blob }) => blob)).size !== files.length) fail("A file is there twice.");
-  for (const { name, type, size, dimensions, thumbnail } of files) {
+  for (const { name, type, size, dimensions, thumbnail, durationMs, waveform } of files) {
     if (name.length > limits.fileNameChars || !name.isWellFormed()) fail("A file's name is too long.");
     if (type.length > limits.fileTypeChars || !type.isWellFormed()) fail("A file's type is too long.");
     if (size > maxFileBytes) fail("A file is too large.");
     if ((thumbnail?.length ?? 0) > limits.thumbnailBytes) fail("A thumbnail is too large.");
     if (dimensions?.some((pixels) => pixels < 1 || pixels > 2 ** 20)) fail("A picture's size cannot be.");
+    if ((durationMs ?? 0) > maxDurationMs) fail("Nothing plays as long as that.");
+    if (waveform !== null && (waveform.length < 1 || waveform.length > limits.waveformBars))
+      fail("A waveform is too long, or empty.");
   }
 }
 

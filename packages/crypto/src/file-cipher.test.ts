@@ -1,7 +1,15 @@
 import { expect, test } from "bun:test";
 import { limits } from "@cychat/protocol";
 import { refusal } from "../testing/world.ts";
-import { blobLength, type FileSecret, generateFileSecret, openFile, sealFile } from "./file-cipher.ts";
+import {
+  blobLength,
+  FileReading,
+  type FileSecret,
+  fileSegmentBytes,
+  generateFileSecret,
+  openFile,
+  sealFile,
+} from "./file-cipher.ts";
 import { type Bytes, concatBytes, randomBytes, sha256 } from "./primitives.ts";
 
 const chunk = limits.fileChunkBytes;
@@ -17,12 +25,18 @@ function fileOf(size: number): Bytes {
 }
 
 async function seal(secret: FileSecret, bytes: Uint8Array): Promise<{ blob: Bytes; hash: Bytes; chunks: Bytes[] }> {
-  const chunks: Bytes[] = [];
+  const segments: Bytes[] = [];
   const sealing = sealFile(secret, bytes.length, readerOf(bytes));
   for (;;) {
     const step = await sealing.next();
-    if (step.done === true) return { blob: concatBytes(...chunks), hash: step.value, chunks };
-    chunks.push(step.value);
+    if (step.done === true) {
+      const blob = concatBytes(...segments);
+      const chunks = Array.from({ length: Math.ceil(blob.length / (chunk + 16)) }, (_, n) =>
+        blob.slice(n * (chunk + 16), (n + 1) * (chunk + 16)),
+      );
+      return { blob, hash: step.value, chunks };
+    }
+    segments.push(step.value);
   }
 }
 
@@ -31,7 +45,21 @@ async function open(secret: FileSecret, size: number, hash: Bytes, blob: Uint8Ar
 }
 
 test("[P10.1] files of every size around the edges of chunks come back as they were, of the length that is foretold", async () => {
-  for (const size of [0, 1, 2, 1000, chunk - 1, chunk, chunk + 1, 2 * chunk, 2 * chunk + 1, 5 * chunk + 777]) {
+  for (const size of [
+    0,
+    1,
+    2,
+    1000,
+    chunk - 1,
+    chunk,
+    chunk + 1,
+    2 * chunk,
+    2 * chunk + 1,
+    5 * chunk + 777,
+    16 * chunk,
+    16 * chunk + 1,
+    33 * chunk + 5,
+  ]) {
     const [secret, bytes] = [generateFileSecret(), fileOf(size)];
     const { blob, hash } = await seal(secret, bytes);
     expect(blob.length).toBe(blobLength(size));
@@ -78,14 +106,58 @@ test("[P10.3] a chunk that is altered, missing, doubled, swapped or cut, and wha
 });
 
 test("nothing of a chunk is given before the chunk was verified, and the last one not before the whole was", async () => {
-  const [secret, size] = [generateFileSecret(), 2 * chunk];
-  const { blob } = await seal(secret, fileOf(size));
+  const [secret, size] = [generateFileSecret(), 40 * chunk];
+  const { blob, hash } = await seal(secret, fileOf(size));
   const given: number[] = [];
-  const reading = async () => {
-    for await (const bytes of openFile(secret, size, randomBytes(32), readerOf(blob))) given.push(bytes.length);
+  const reading = async (altered: Uint8Array, expected: Bytes) => {
+    given.length = 0;
+    for await (const bytes of openFile(secret, size, expected, readerOf(altered))) given.push(bytes.length);
   };
-  expect(await refusal(reading())).toBe("file-damaged");
-  expect(given).toEqual([chunk]);
+  expect(await refusal(reading(blob, randomBytes(32)))).toBe("file-damaged");
+  expect(given).toEqual([16 * chunk, 16 * chunk]);
+  const flipped = new Uint8Array(blob);
+  flipped[20 * chunk] = (flipped[20 * chunk] ?? 0) ^ 1;
+  expect(await refusal(reading(flipped, hash))).toBe("file-damaged");
+  expect(given).toEqual([16 * chunk]);
+});
+
+test("a file is read from any place, and each chunk is verified there", async () => {
+  const [secret, size] = [generateFileSecret(), 20 * chunk + 100];
+  const bytes = fileOf(size);
+  const { blob, hash } = await seal(secret, bytes);
+  const reading = new FileReading(secret, size, hash, readerOf(blob));
+  for (const [from, to] of [
+    [0, 1],
+    [chunk - 1, chunk + 1],
+    [5 * chunk, 18 * chunk],
+    [size - 1, size + 1000],
+    [size, size + 1],
+    [0, size],
+  ] as const)
+    expect(Buffer.compare(await reading.bytes(from, to), bytes.slice(from, to))).toBe(0);
+  const swapped = concatBytes(blob.slice(chunk + 16, 2 * (chunk + 16)), blob.slice(0, chunk + 16), blob.slice(2 * (chunk + 16)));
+  const lied = new FileReading(secret, size, hash, readerOf(swapped));
+  expect(await refusal(lied.bytes(0, 1))).toBe("file-damaged");
+  expect(await refusal(lied.bytes(chunk, chunk + 1))).toBe("file-damaged");
+  expect(Buffer.compare(await lied.bytes(2 * chunk, 3 * chunk), bytes.slice(2 * chunk, 3 * chunk))).toBe(0);
+});
+
+test("read from its beginning on without a hole, the last bytes of a file come only if the whole is what was sent", async () => {
+  const [secret, size] = [generateFileSecret(), 3 * fileSegmentBytes];
+  const bytes = fileOf(size);
+  const { blob, hash } = await seal(secret, bytes);
+  const pass = async (expected: Bytes) => {
+    const reading = new FileReading(secret, size, expected, readerOf(blob));
+    let given = 0;
+    try {
+      for (let from = 0; from < size; from += 1_000_001) given += (await reading.bytes(from, from + 1_000_001)).length;
+    } catch (error) {
+      return [given, (error as { code: string }).code];
+    }
+    return [given, "whole"];
+  };
+  expect(await pass(hash)).toEqual([size, "whole"]);
+  expect(await pass(randomBytes(32))).toEqual([3 * 1_000_001, "file-damaged"]);
 });
 
 test("a file that becomes shorter while it is read is not sent", async () => {

@@ -1,7 +1,9 @@
 // A file's bytes, encrypted in chunks (PROTOCOL.md P10.1): the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár,
-// "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", CRYPTO 2015. In constant memory, whatever the size.
+// "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", CRYPTO 2015. In constant memory, whatever the size:
+// a segment of a few chunks at a time, which are encrypted side by side.
 import { equalBytes, limits } from "@cychat/protocol";
 import { CryptoError } from "./errors.ts";
+import { type FileHasher, type NewFileHasher, wasmFileHasher } from "./file-hash.ts";
 import { padmeLength } from "./padding.ts";
 import { assertKeyLength, type Bytes, keyBytes, randomBytes } from "./primitives.ts";
 
@@ -9,6 +11,11 @@ import { assertKeyLength, type Bytes, keyBytes, randomBytes } from "./primitives
 export const filePrefixBytes = 7;
 const tagBytes = 16;
 const chunkBytes = limits.fileChunkBytes;
+const sealedChunkBytes = chunkBytes + tagBytes;
+const chunksPerSegment = 16;
+
+/** What a file is read and written by: about 1 MiB of its blob. */
+export const fileSegmentBytes = chunksPerSegment * sealedChunkBytes;
 
 /** Of one upload: a file that is sent again gets another one. */
 export interface FileSecret {
@@ -21,73 +28,193 @@ export interface FileSecret {
 /** Bytes from `from` up to, not including, `to`. */
 export type ReadBytes = (from: number, to: number) => Promise<Uint8Array>;
 
-/** SHA-256 of bytes that come one piece after another. */
-interface Hasher {
-  update(bytes: Uint8Array): unknown;
-  digest(): Bytes;
-}
-
 export function generateFileSecret(): FileSecret {
   return { key: randomBytes(keyBytes), prefix: randomBytes(filePrefixBytes) };
 }
 
 /** How long the blob of a file is. */
 export function blobLength(size: number): number {
-  const padded = padmeLength(size);
-  return padded + Math.max(1, Math.ceil(padded / chunkBytes)) * tagBytes;
-}
-
-async function newHasher(): Promise<Hasher> {
-  const { createSHA256 } = await import("hash-wasm");
-  const hasher = (await createSHA256()).init();
-  return { update: (bytes) => hasher.update(bytes), digest: () => new Uint8Array(hasher.digest("binary")) };
+  return padmeLength(size) + chunkCount(size) * tagBytes;
 }
 
 /**
- * The blob's chunks, one after another; returns its SHA-256. `size` is the file's, in bytes. Throws file-changed where `read`
- * gives less than was asked for, malformed-key.
+ * The blob, segment by segment: each has `fileSegmentBytes`, the last one fewer or as many. Returns its SHA-256. `size` is the
+ * file's, in bytes. Throws file-changed where `read` gives less than was asked for, malformed-key.
  */
-export async function* sealFile(secret: FileSecret, size: number, read: ReadBytes): AsyncGenerator<Bytes, Bytes> {
+export async function* sealFile(
+  secret: FileSecret,
+  size: number,
+  read: ReadBytes,
+  newHasher: NewFileHasher = wasmFileHasher,
+): AsyncGenerator<Bytes, Bytes> {
   const [key, hasher] = await Promise.all([importFileKey(secret, "encrypt"), newHasher()]);
-  for (const { index, from, to, isLast } of chunksOf(size)) {
-    const end = Math.max(from, Math.min(to, size));
-    const bytes = end > from ? await read(from, end) : new Uint8Array(0);
-    if (bytes.length !== end - from) throw new CryptoError("file-changed");
-    const plaintext = new Uint8Array(to - from);
-    plaintext.set(bytes);
-    const algorithm = { name: "AES-GCM", iv: ivOf(secret.prefix, index, isLast) };
-    const chunk = new Uint8Array(await crypto.subtle.encrypt(algorithm, key, plaintext));
-    hasher.update(chunk);
-    yield chunk;
+  const seal = (first: number) => sealChunks({ key, secret, size }, first, read);
+  for await (const segment of oneAhead(seal, size)) {
+    hasher.update(segment);
+    yield segment;
   }
   return hasher.digest();
 }
 
 /**
- * The file's bytes, one chunk after another, read from its blob. Only when it ends without an error was it whole: what was
+ * The file's bytes, segment by segment, read from its blob. Only when it ends without an error was it whole: what was
  * given until then is to be thrown away else. Throws file-damaged, malformed-key, and what `read` throws.
  */
-export async function* openFile(secret: FileSecret, size: number, hash: Bytes, read: ReadBytes): AsyncGenerator<Bytes, void> {
+export async function* openFile(
+  secret: FileSecret,
+  size: number,
+  hash: Bytes,
+  read: ReadBytes,
+  newHasher: NewFileHasher = wasmFileHasher,
+): AsyncGenerator<Bytes, undefined> {
   const [key, hasher] = await Promise.all([importFileKey(secret, "decrypt"), newHasher()]);
-  for (const { index, from, to, isLast } of chunksOf(size)) {
-    const at = from + index * tagBytes;
-    const chunk = new Uint8Array(await read(at, at + to - from + tagBytes));
-    if (chunk.length !== to - from + tagBytes) throw new CryptoError("file-damaged");
-    hasher.update(chunk);
-    const plaintext = await openChunk(key, ivOf(secret.prefix, index, isLast), chunk);
-    const end = Math.max(0, Math.min(plaintext.length, size - from));
-    if (plaintext.subarray(end).some((byte) => byte !== 0)) throw new CryptoError("file-damaged");
-    if (isLast && !equalBytes(hasher.digest(), hash)) throw new CryptoError("file-damaged");
-    if (end > 0) yield plaintext.subarray(0, end);
+  const count = chunkCount(size);
+  let next = 0;
+  const open = (first: number) => openChunks({ key, secret, size }, first, Math.min(first + chunksPerSegment, count), read);
+  for await (const { sealed, bytes } of oneAhead(open, size)) {
+    next += chunksPerSegment;
+    hasher.update(sealed);
+    if (next >= count) checkHash(hasher, hash);
+    if (bytes.length > 0) yield bytes;
   }
 }
 
-async function openChunk(key: CryptoKey, iv: Bytes, chunk: Bytes): Promise<Bytes> {
-  try {
-    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, chunk));
-  } catch {
-    throw new CryptoError("file-damaged");
+/**
+ * Reads a file here and there. Each chunk is verified in its place; a file that is read from its beginning on without a hole is
+ * also checked as a whole before its last bytes are given. One call at a time. Throws as `openFile` does.
+ */
+export class FileReading {
+  readonly #key: Promise<CryptoKey>;
+  readonly #hasher: Promise<FileHasher>;
+  /** Chunks from the beginning on that were hashed; all of them: the whole was checked. */
+  #hashed = 0;
+
+  constructor(
+    readonly secret: FileSecret,
+    readonly size: number,
+    readonly hash: Bytes,
+    readonly read: ReadBytes,
+    newHasher: NewFileHasher = wasmFileHasher,
+  ) {
+    this.#key = importFileKey(secret, "decrypt");
+    this.#hasher = newHasher();
+    for (const promise of [this.#key, this.#hasher]) promise.catch(() => {});
   }
+
+  /** From `from` up to, not including, `to`; fewer only where the file ends. */
+  async bytes(from: number, to: number): Promise<Bytes> {
+    const end = Math.min(to, this.size);
+    if (from >= end) return new Uint8Array(0);
+    const first = Math.floor(from / chunkBytes);
+    const bytes = await this.#open(first, Math.ceil(end / chunkBytes));
+    // What lies behind is padding: part of the whole, too.
+    const count = chunkCount(this.size);
+    while (end === this.size && this.#hashed >= Math.ceil(end / chunkBytes) && this.#hashed < count)
+      await this.#open(this.#hashed, Math.min(this.#hashed + chunksPerSegment, count));
+    return bytes.slice(from - first * chunkBytes, end - first * chunkBytes);
+  }
+
+  async #open(first: number, end: number): Promise<Bytes> {
+    const [key, hasher] = await Promise.all([this.#key, this.#hasher]);
+    const { secret, size, hash } = this;
+    const { sealed, bytes } = await openChunks({ key, secret, size }, first, end, this.read);
+    if (first <= this.#hashed && end > this.#hashed) {
+      hasher.update(sealed.subarray((this.#hashed - first) * sealedChunkBytes));
+      this.#hashed = end;
+      if (end === chunkCount(size)) checkHash(hasher, hash);
+    }
+    return bytes;
+  }
+}
+
+interface Opened {
+  readonly sealed: Uint8Array;
+  /** Without padding. */
+  readonly bytes: Bytes;
+}
+
+interface Sealing {
+  readonly key: CryptoKey;
+  readonly secret: FileSecret;
+  readonly size: number;
+}
+
+const chunkCount = (size: number): number => Math.max(1, Math.ceil(padmeLength(size) / chunkBytes));
+
+/** Works on the next segment while the one before is used. */
+async function* oneAhead<T>(work: (firstChunk: number) => Promise<T>, size: number): AsyncGenerator<T, undefined> {
+  const count = chunkCount(size);
+  let next = work(0);
+  for (let first = chunksPerSegment; ; first += chunksPerSegment) {
+    const current = await next;
+    if (first >= count) {
+      yield current;
+      return;
+    }
+    next = work(first);
+    // Whoever stops here does not hear of it.
+    next.catch(() => {});
+    yield current;
+  }
+}
+
+async function sealChunks({ key, secret, size }: Sealing, first: number, read: ReadBytes): Promise<Bytes> {
+  const chunks = chunksOf(size, first, first + chunksPerSegment);
+  const { from, to } = extentOf(chunks);
+  const end = Math.max(from, Math.min(to, size));
+  const bytes = end > from ? await read(from, end) : new Uint8Array(0);
+  if (bytes.length !== end - from) throw new CryptoError("file-changed");
+  const plaintext = new Uint8Array(to - from);
+  plaintext.set(bytes);
+  const sealed = await Promise.all(
+    chunks.map((chunk) => {
+      const algorithm = { name: "AES-GCM", iv: ivOf(secret.prefix, chunk) };
+      return crypto.subtle.encrypt(algorithm, key, plaintext.subarray(chunk.from - from, chunk.to - from));
+    }),
+  );
+  return joined(
+    sealed.map((chunk) => new Uint8Array(chunk)),
+    to - from + chunks.length * tagBytes,
+  );
+}
+
+async function openChunks({ key, secret, size }: Sealing, first: number, end: number, read: ReadBytes): Promise<Opened> {
+  const chunks = chunksOf(size, first, end);
+  const { from, to } = extentOf(chunks);
+  const at = first * sealedChunkBytes;
+  const length = to - from + chunks.length * tagBytes;
+  const sealed = await read(at, at + length);
+  if (sealed.length !== length) throw new CryptoError("file-damaged");
+  const opened = await Promise.all(
+    chunks.map((chunk) => {
+      const start = (chunk.index - first) * sealedChunkBytes;
+      const algorithm = { name: "AES-GCM", iv: ivOf(secret.prefix, chunk) };
+      return crypto.subtle.decrypt(algorithm, key, sealed.subarray(start, start + chunk.to - chunk.from + tagBytes) as Bytes);
+    }),
+  ).catch(() => {
+    throw new CryptoError("file-damaged");
+  });
+  const plaintext = joined(
+    opened.map((chunk) => new Uint8Array(chunk)),
+    to - from,
+  );
+  const last = Math.max(0, Math.min(plaintext.length, size - from));
+  if (plaintext.subarray(last).some((byte) => byte !== 0)) throw new CryptoError("file-damaged");
+  return { sealed, bytes: plaintext.subarray(0, last) };
+}
+
+function checkHash(hasher: FileHasher, hash: Bytes): void {
+  if (!equalBytes(hasher.digest(), hash)) throw new CryptoError("file-damaged");
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Bytes {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 interface Chunk {
@@ -98,16 +225,22 @@ interface Chunk {
   readonly isLast: boolean;
 }
 
-function* chunksOf(size: number): Generator<Chunk> {
+/** Chunks from `first` up to, not including, `end`, as far as there are any. */
+function chunksOf(size: number, first: number, end: number): Chunk[] {
   const padded = padmeLength(size);
-  const count = Math.max(1, Math.ceil(padded / chunkBytes));
-  for (let index = 0; index < count; index++) {
+  const count = chunkCount(size);
+  return Array.from({ length: Math.min(end, count) - first }, (_, n) => {
+    const index = first + n;
     const from = index * chunkBytes;
-    yield { index, from, to: Math.min(padded, from + chunkBytes), isLast: index === count - 1 };
-  }
+    return { index, from, to: Math.min(padded, from + chunkBytes), isLast: index === count - 1 };
+  });
 }
 
-function ivOf(prefix: Bytes, index: number, isLast: boolean): Bytes {
+function extentOf(chunks: readonly Chunk[]): { readonly from: number; readonly to: number } {
+  return { from: chunks[0]?.from ?? 0, to: chunks.at(-1)?.to ?? 0 };
+}
+
+function ivOf(prefix: Bytes, { index, isLast }: Chunk): Bytes {
   const iv = new Uint8Array(filePrefixBytes + 5);
   iv.set(prefix);
   new DataView(iv.buffer).setUint32(filePrefixBytes, index);

@@ -15,18 +15,19 @@ const blobId = (n: number) => `${String(n).padStart(42, "b")}A` as BlobId;
 
 function file(changes: Partial<FileReference> = {}): FileReference {
   const facts = { blob: blobId(1), size: 12, hash: randomBytes(32), name: "Übersicht.pdf", type: "application/pdf" };
-  return { ...generateFileSecret(), ...facts, dimensions: null, thumbnail: null, ...changes };
+  return { ...generateFileSecret(), ...facts, dimensions: null, thumbnail: null, durationMs: null, waveform: null, ...changes };
 }
 const files = (...some: readonly FileReference[]): Content => ({ kind: "files", caption: "", mentions: [], files: some });
 
 test("[P10.2] files with a caption come as they were sent, and the header names their blobs", async () => {
   const picture = file({ blob: blobId(2), dimensions: [640, 480], thumbnail: randomBytes(100), type: "image/png" });
-  const content: Content = { kind: "files", caption: "Both of them 👋", mentions: ["all"], files: [file(), picture] };
+  const voice = file({ blob: blobId(3), type: "audio/webm", durationMs: 4_200, waveform: Uint8Array.of(0, 128, 255) });
+  const content: Content = { kind: "files", caption: "All of them 👋", mentions: ["all"], files: [file(), picture, voice] };
   expect(decodeContent(encodeContent(content))).toEqual(content);
   const { bytes } = await sealMessage({ ...world.message(alice, ""), content });
   const opened = await openMessage(bytes, context);
   expect(opened.content).toEqual(content);
-  expect(opened.header.blobs).toEqual([blobId(1), blobId(2)]);
+  expect(opened.header.blobs).toEqual([blobId(1), blobId(2), blobId(3)]);
 });
 
 test("[P10.2] what no file can be is neither sent nor read", async () => {
@@ -41,6 +42,9 @@ test("[P10.2] what no file can be is neither sent nor read", async () => {
     files(file({ size: 2 ** 50 })),
     files(file({ thumbnail: randomBytes(limits.thumbnailBytes + 1) })),
     files(file({ dimensions: [0, 1] })),
+    files(file({ durationMs: 2 ** 40 })),
+    files(file({ waveform: new Uint8Array(0) })),
+    files(file({ waveform: new Uint8Array(limits.waveformBars + 1) })),
     { kind: "files", caption: "c".repeat(limits.messageTextChars + 1), mentions: [], files: [file()] },
   ];
   for (const content of wrong) expect(await refusal(() => encodeContent(content))).toBe("malformed-content");

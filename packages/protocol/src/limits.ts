@@ -34,6 +34,8 @@ export const limits = {
   fileTypeChars: 127,
   /** A small picture of a file, inside the message. */
   thumbnailBytes: 16 * 1024,
+  /** Parts of a voice message whose loudness is told. */
+  waveformBars: 64,
   /** Plaintext of one chunk of a file; every chunk but the last has this length. */
   fileChunkBytes: 64 * 1024,
   historyPage: 200,

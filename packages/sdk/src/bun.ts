@@ -1,5 +1,6 @@
 // Clients for programs on Bun: bots, tests, simulations, load.
 
+import type { NewFileHasher } from "@cychat/crypto";
 import { openClient } from "./client.ts";
 import type { ChatClient } from "./client-api.ts";
 import { type Environment, environment } from "./environment.ts";
@@ -26,6 +27,12 @@ export interface CreateClientOptions {
   readonly environment?: Partial<Environment>;
 }
 
+/** Uses the processor's own instructions, where WebAssembly cannot. */
+const nativeFileHasher: NewFileHasher = async () => {
+  const hasher = new Bun.CryptoHasher("sha256");
+  return { update: (bytes) => hasher.update(bytes), digest: () => new Uint8Array(hasher.digest()) };
+};
+
 /**
  * @example
  * const client = await createClient({ url: "http://localhost:8000", store: "./bot.db" });
@@ -37,7 +44,7 @@ export async function createClient(options: CreateClientOptions): Promise<ChatCl
     url: options.url,
     store,
     deviceName: options.deviceName ?? "A program",
-    environment: environment({ keys: exportableKeys, ...options.environment }),
+    environment: environment({ keys: exportableKeys, newFileHasher: nativeFileHasher, ...options.environment }),
     ...(options.report === undefined ? {} : { report: options.report }),
   });
 }

@@ -111,6 +111,10 @@ export interface FileToSend {
   readonly height?: number;
   /** A small JPEG, PNG or WebP, of `limits.thumbnailBytes` at most. */
   readonly thumbnail?: Uint8Array<ArrayBuffer>;
+  /** How long a recording or a video plays. */
+  readonly durationMs?: number;
+  /** Makes it a voice message: how loud each of 1 to `limits.waveformBars` equal parts is, 0 to 255. */
+  readonly waveform?: Uint8Array<ArrayBuffer>;
 }
 
 /** A file of a message. Everything here was written by its sender: it is not to be trusted, only shown. */
@@ -122,6 +126,9 @@ export interface FileView {
   readonly width: number | null;
   readonly height: number | null;
   readonly thumbnail: Uint8Array<ArrayBuffer> | null;
+  readonly durationMs: number | null;
+  /** Of a voice message. */
+  readonly waveform: Uint8Array<ArrayBuffer> | null;
   /** Of an own message that waits: how much the server has, in bytes of this file; null for all others. */
   readonly uploadedBytes: number | null;
 }
@@ -151,6 +158,8 @@ export interface MessageView {
   readonly text: string;
   /** Of a message of the kind `files`; empty for others. */
   readonly files: readonly FileView[];
+  /** An own message whose files wait until `setUploadPaused` lets them go on. */
+  readonly isPaused: boolean;
   /** Its sender changed the text later. */
   readonly edited: boolean;
   /** Of a deleted message: who deleted it, where that was not its sender. */
@@ -343,6 +352,15 @@ export interface HistoryPage {
   readonly reachedStart: boolean;
 }
 
+/** `media`: pictures and videos; `voice`: voice messages; `other`: everything else. */
+export type SharedFileKind = "media" | "voice" | "other";
+
+export interface SharedFilesPage {
+  readonly items: readonly { readonly message: MessageView; readonly index: number }[];
+  /** Where the next page begins; null: that was all. */
+  readonly next: string | null;
+}
+
 /**
  * Every method rejects with `ClientError` (a stable `code`, a message for people): the server's refusals, plus
  * `offline`, `wrong-password`, `wrong-recovery-key` (`details: { reason, position? }` when the text itself is wrong),
@@ -412,7 +430,7 @@ export interface ChatApi {
   /**
    * As `sendText`, with up to `limits.filesPerMessage` files, which are encrypted and kept here before it resolves: uploading
    * goes on after a lost connection, or a restart. `progress`: bytes of all the files that are encrypted. Rejects with
-   * `file-too-large`, `quota-exceeded` (where that is known), `too-many-files`, `file-changed`, and `cancelled` by the signal.
+   * `file-too-large`, `quota-exceeded` (where that is known), `too-many-files`, `file-changed`, `file-unreadable`, and `cancelled` by the signal.
    */
   sendFiles(
     conversation: ConversationId,
@@ -436,6 +454,28 @@ export interface ChatApi {
     index: number,
     options?: { progress?: (bytes: number) => void; signal?: AbortSignal },
   ): Promise<Blob>;
+  /**
+   * Some bytes of a file, from `from` up to, not including, `to`, without fetching the rest: for playing and seeking. Each chunk
+   * is verified in its place. Whoever reads all of it, from 0 to the end without a hole and under one name (`reader`), also
+   * gets the last bytes only if the whole is what was sent. Fewer bytes only where the file ends. Rejects as `openFile` does.
+   */
+  readFile(
+    conversation: ConversationId,
+    message: MessageId,
+    index: number,
+    options: { from: number; to: number; reader?: string; signal?: AbortSignal },
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Holds the files of a waiting message back, or lets them go on; survives a restart. */
+  setUploadPaused(message: MessageId, paused: boolean): Promise<void>;
+  /**
+   * The files of a conversation, newest first, as far back as this account may read. `search`: part of a name, in any case.
+   * `after`: the `next` of the page before. A page may have fewer items than `limit` (at most 100), or none, and still not be
+   * the last one: `next` tells.
+   */
+  sharedFiles(
+    conversation: ConversationId,
+    input?: { show?: SharedFileKind; search?: string; after?: string; limit?: number },
+  ): Promise<SharedFilesPage>;
   /** What the server allows. */
   fileQuota(): Promise<FileQuota>;
   /** Replaces the text of an own message that was sent. */

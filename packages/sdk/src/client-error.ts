@@ -16,6 +16,7 @@ export const clientRefusals = {
   "empty-message": "There is nothing to send.",
   "too-long": "The message is too long.",
   "too-many-files": "These are too many files for one message.",
+  "file-unreadable": "This file cannot be read: it was moved or changed, or this program may not open it. Choose it again.",
   "file-gone": "The server does not have this file any more.",
   "sending-blocked": "Look at the warning in this conversation before you write.",
   "invite-malformed": "This is no invite link, or a piece of it is missing.",

@@ -21,6 +21,7 @@ import type {
   SafetyNumber,
   SessionState,
   SessionView,
+  SharedFilesPage,
 } from "./client-api.ts";
 import { toClientError } from "./client-error.ts";
 import type { Environment } from "./environment.ts";
@@ -155,7 +156,16 @@ class Client implements ChatClient {
     return this.#ready((signedIn) => signedIn.files.send(conversation, files, options));
   }
   openFile(...[conversation, message, index, options]: Parameters<ChatClient["openFile"]>): Promise<Blob> {
-    return this.#ready((signedIn) => signedIn.files.open(conversation, message, index, options));
+    return this.#ready((signedIn) => signedIn.downloads.open(conversation, message, index, options));
+  }
+  readFile(...[conversation, message, index, options]: Parameters<ChatClient["readFile"]>): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#ready((signedIn) => signedIn.downloads.read(conversation, message, index, options));
+  }
+  setUploadPaused(message: MessageId, paused: boolean): Promise<void> {
+    return this.#ready(({ messaging }) => messaging.setUploadPaused(message, paused));
+  }
+  sharedFiles(...[conversation, input]: Parameters<ChatClient["sharedFiles"]>): Promise<SharedFilesPage> {
+    return this.#ready((signedIn) => signedIn.sharedFiles.page(conversation, input));
   }
   fileQuota(): Promise<FileQuota> {
     return this.#ready((signedIn) => signedIn.files.quota());

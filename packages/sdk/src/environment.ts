@@ -1,5 +1,14 @@
 // Everything a client takes from the world around it, in one place, so that tests and simulations can be the world.
-import { type Argon2id, type Device, deriveVaultKey, generateDevice, wasmArgon2id } from "@cychat/crypto";
+import {
+  type Argon2id,
+  type Device,
+  deriveVaultKey,
+  generateDevice,
+  type NewFileHasher,
+  wasmArgon2id,
+  wasmFileHasher,
+} from "@cychat/crypto";
+import { type FileCipher, fileCipherHere } from "./files/file-cipher.ts";
 
 export interface Clock {
   now(): number;
@@ -35,6 +44,8 @@ export interface Environment {
   onOnline(listener: () => void): () => void;
   readonly argon2id: Argon2id;
   readonly keys: KeyFactory;
+  readonly newFileHasher: NewFileHasher;
+  readonly fileCipher: FileCipher;
   /** Lets a page draw and answer before long work goes on. */
   pause(): Promise<void>;
 }
@@ -49,6 +60,7 @@ export const nonExtractableKeys: KeyFactory = { device: generateDevice, vaultKey
 
 /** The real world, as far as every platform has it; `overrides` replaces parts of it. */
 export function environment(overrides: Partial<Environment> = {}): Environment {
+  const newFileHasher = overrides.newFileHasher ?? wasmFileHasher;
   return {
     clock: systemClock,
     random: Math.random,
@@ -57,6 +69,8 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     onOnline: listenForOnline,
     argon2id: wasmArgon2id,
     keys: nonExtractableKeys,
+    newFileHasher,
+    fileCipher: fileCipherHere(newFileHasher),
     pause: letOthersGo,
     ...overrides,
   };

@@ -10,8 +10,10 @@ import { archivedSetting, Directory, favouriteSetting, mutedSetting } from "./co
 import type { Core } from "./core.ts";
 import type { Environment } from "./environment.ts";
 import { EventHub } from "./event-hub.ts";
+import { Downloads } from "./files/downloads.ts";
 import { Files } from "./files/files.ts";
 import { dropUnfinishedFiles } from "./files/kept-files.ts";
+import { SharedFiles } from "./files/shared-files.ts";
 import { Uploads } from "./files/uploads.ts";
 import { AccountDirectory } from "./keys/account-directory.ts";
 import { Trust } from "./keys/trust.ts";
@@ -63,6 +65,8 @@ export class SignedIn {
   readonly directory: Directory;
   readonly messaging: Messaging;
   readonly files: Files;
+  readonly downloads: Downloads;
+  readonly sharedFiles: SharedFiles;
   readonly people: People;
   readonly names: Names;
   /** Loaded when somebody first does something with a room. */
@@ -160,7 +164,9 @@ export class SignedIn {
       uploads: this.#uploads,
       onConversation: () => this.#conversationsChanged(),
     });
-    this.files = new Files({ core, directory, outbox, messaging: this.messaging });
+    this.files = new Files({ core, messaging: this.messaging, uploads: this.#uploads });
+    this.downloads = new Downloads({ core, directory, outbox }, environment.newFileHasher);
+    this.sharedFiles = new SharedFiles(directory);
     this.people = new People(core, contacts, directory, receipts, (id) => this.#sync.read(id));
     this.trust = new Trust(core, directory);
     const { names } = this;

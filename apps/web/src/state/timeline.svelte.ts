@@ -133,6 +133,7 @@ export class Timeline {
       readBy: null,
       sentAtMs: Date.now(),
       atMs: null,
+      isPaused: false,
       state: "sending",
       problem: null,
     };

@@ -19,6 +19,7 @@ function message(atMs: number, changes: Partial<MessageView> = {}): MessageView 
     kind: "text",
     text: "",
     files: [],
+    isPaused: false,
     edited: false,
     deletedBy: null,
     mentions: [],

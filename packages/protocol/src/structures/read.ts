@@ -50,6 +50,12 @@ export class ArrayReader {
     return typeof value === "number" && value >= 0 ? value : this.fail("wants a non-negative integer here");
   }
 
+  countOrNull(): number | null {
+    if (this.#items[this.#index] !== null) return this.count();
+    this.#index += 1;
+    return null;
+  }
+
   bytes(length?: number): Uint8Array<ArrayBuffer> {
     const value = this.#next();
     if (!(value instanceof Uint8Array)) this.fail("wants bytes here");

@@ -41,6 +41,7 @@ export function viewOfStored(message: StoredMessage, context: MessageContext): M
     kind: gone || message.kind === "control" ? "deleted" : message.kind,
     text: gone ? "" : message.kind === "text" ? (newText ?? message.text) : message.text,
     files: gone ? [] : (message.files ?? []).map((file) => fileView(file, null)),
+    isPaused: false,
     edited: !gone && message.kind === "text" && (newText !== null || message.editSeq !== undefined),
     deletedBy: message.deletedBy === undefined ? null : nameOf(message.deletedBy),
     mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
@@ -92,6 +93,7 @@ export function viewOfUnsent(
     kind: content.kind === "files" ? "files" : "text",
     text: content.kind === "text" || content.kind === "files" ? content.text : "",
     files: content.kind === "files" ? content.files.map((file, index) => fileView(file, uploaded(index))) : [],
+    isPaused: item.isPaused === true,
     edited: false,
     deletedBy: null,
     mentions: mentions.map((mention) => (mention === "all" ? "all" : nameOf(mention))),
@@ -106,11 +108,11 @@ export function viewOfUnsent(
 }
 
 function fileView(
-  { name, type, size, dimensions, thumbnail }: Omit<OutboxFile, "blob" | "isUploaded">,
+  { name, type, size, dimensions, thumbnail, durationMs, waveform }: Omit<OutboxFile, "blob" | "isUploaded">,
   uploadedBytes: number | null,
 ): FileView {
   const [width, height] = dimensions ?? [null, null];
-  return { name, type, size, width, height, thumbnail, uploadedBytes };
+  return { name, type, size, width, height, thumbnail, durationMs, waveform, uploadedBytes };
 }
 
 export function shownTime({ sentAtMs, atMs }: Pick<StoredMessage, "sentAtMs" | "atMs">): number {

@@ -1,17 +1,19 @@
 // Files that wait to be sent, encrypted already, in segments: they outlive the page, and the disk never sees them in clear.
-import { blobLength, type FileSecret, type ReadBytes, sealFile } from "@cychat/crypto";
+import { blobLength, fileSegmentBytes, type ReadBytes } from "@cychat/crypto";
 import { limits, type MessageId } from "@cychat/protocol";
 import type { Store, Write } from "../store/store.ts";
 import { type OutboxRecord, tables } from "../store/tables.ts";
 
-/** About 1 MiB: sixteen chunks with their tags. */
-const chunksPerSegment = 16;
-const segmentBytes = chunksPerSegment * (limits.fileChunkBytes + 16);
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const plainSegmentBytes = (fileSegmentBytes / (limits.fileChunkBytes + 16)) * limits.fileChunkBytes;
+/** A write waits for the disk. */
+const segmentsPerWrite = 4;
 
 const groupOf = (id: MessageId, index: number): string => `${id}/${index}`;
 
 function segmentCount(size: number): number {
-  return Math.ceil(blobLength(size) / segmentBytes);
+  return Math.ceil(blobLength(size) / fileSegmentBytes);
 }
 
 /** What takes the segments of a message's files away. */
@@ -47,29 +49,37 @@ export async function dropUnfinishedFiles(store: Store): Promise<void> {
     await store.write([...deletesOf(key as MessageId, value), endFiles(key as MessageId)]);
 }
 
-/** Encrypts one file into the store, a segment at a time; gives the blob's hash. `progress`: bytes that are done. */
+/**
+ * Takes an encrypted file into the store, a few segments at a time; gives the blob's hash. `onSegment`: a segment is stored,
+ * and its file is encrypted up to these bytes.
+ */
 export async function keepFile(
   store: Store,
   place: { readonly id: MessageId; readonly index: number },
-  secret: FileSecret,
+  sealing: AsyncGenerator<Bytes, Bytes>,
   size: number,
-  read: ReadBytes,
-  progress: (bytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const sealing = sealFile(secret, size, read);
+  onSegment: (segment: Bytes, encryptedBytes: number) => void,
+): Promise<Bytes> {
   const group = groupOf(place.id, place.index);
-  let parts: Uint8Array<ArrayBuffer>[] = [];
-  let segment = 0;
+  let stored = 0;
+  let waiting: Bytes[] = [];
+  const keep = async () => {
+    const segments = waiting;
+    waiting = [];
+    await store.write(segments.map((segment, n) => tables.fileSegments.put(group, stored + n, segment)));
+    for (const segment of segments) {
+      stored += 1;
+      onSegment(segment, Math.min(size, stored * plainSegmentBytes));
+    }
+  };
   for (;;) {
     const step = await sealing.next();
-    if (step.done !== true) parts.push(step.value);
-    if (parts.length === chunksPerSegment || (step.done === true && parts.length > 0)) {
-      await store.write([tables.fileSegments.put(group, segment, new Uint8Array(await new Blob(parts).arrayBuffer()))]);
-      segment += 1;
-      parts = [];
-      progress(Math.min(size, segment * chunksPerSegment * limits.fileChunkBytes));
+    if (step.done === true) {
+      if (waiting.length > 0) await keep();
+      return step.value;
     }
-    if (step.done === true) return step.value;
+    waiting.push(step.value);
+    if (waiting.length === segmentsPerWrite) await keep();
   }
 }
 
@@ -87,8 +97,8 @@ export function keptBytes(store: Store, id: MessageId, index: number): ReadBytes
     const bytes = new Uint8Array(to - from);
     let at = from;
     while (at < to) {
-      const segment = Math.floor(at / segmentBytes);
-      const start = at - segment * segmentBytes;
+      const segment = Math.floor(at / fileSegmentBytes);
+      const start = at - segment * fileSegmentBytes;
       const piece = (await segmentAt(segment)).subarray(start, start + to - at);
       if (piece.length === 0) break;
       bytes.set(piece, at - from);

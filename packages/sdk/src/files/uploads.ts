@@ -1,10 +1,8 @@
 // Takes the files of waiting messages to the server, one after another; resumes after a lost connection or a restart of
 // either side (tus 1.0.0). Messages without files do not wait for them.
-import { blobLength } from "@cychat/crypto";
-import { BlobId, type ConversationId, type MessageId, uploadsPath } from "@cychat/protocol";
-import type { DetailedError, Upload } from "tus-js-client";
-import { checked } from "../checked.ts";
-import { ClientError, hasCode, isTransient, toClientError } from "../client-error.ts";
+import { blobLength, type ReadBytes } from "@cychat/crypto";
+import type { BlobId, ConversationId, MessageId } from "@cychat/protocol";
+import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
 import { epochToSend } from "../conversations/epoch-to-send.ts";
 import type { Core } from "../core.ts";
@@ -12,9 +10,8 @@ import type { Outbox } from "../outbox/outbox.ts";
 import { problemOf } from "../problems.ts";
 import type { OutboxRecord } from "../store/tables.ts";
 import { Backoff } from "../transport/backoff.ts";
-import { refusalOf } from "../transport/http.ts";
 import { keptBytes } from "./kept-files.ts";
-import { tusReader, tusStack } from "./tus-transport.ts";
+import { dropUpload, UploadRun } from "./upload-run.ts";
 
 interface UploadsOptions {
   readonly core: Core;
@@ -27,15 +24,33 @@ interface UploadsOptions {
   onReady(item: OutboxRecord): void;
 }
 
+/** A file that is still being encrypted. */
+export interface EarlyFile {
+  readonly id: MessageId;
+  readonly index: number;
+  readonly conversation: ConversationId;
+  /** Of the file, in bytes. */
+  readonly size: number;
+  /** Waits for what is not encrypted yet. */
+  readonly read: ReadBytes;
+}
+
+interface Standing {
+  readonly blob: BlobId | null;
+  readonly isUploaded: boolean;
+}
+
 /** The peer's keys, or a look at a warning: what a message without files waits for, too. */
 const waitsForChange = ["no-keys", "sending-blocked", "signed-out"] as const;
 
-/** One request's body. */
-const pieceBytes = 4 * 1024 * 1024;
+const notBegun: Standing = { blob: null, isUploaded: false };
 
 export class Uploads {
   readonly #backoff: Backoff;
-  #running: { readonly id: MessageId; stop(): void } | null = null;
+  /** `run`: null until it may begin. */
+  #running: { readonly id: MessageId; run: UploadRun | null } | null = null;
+  /** Where files stand whose message is not in the outbox yet. */
+  readonly #early = new Map<MessageId, Map<number, Standing>>();
   #timer: unknown = null;
   #closed = false;
 
@@ -50,36 +65,100 @@ export class Uploads {
     this.#timer = null;
     const next = this.#next();
     if (next === null || !this.options.isOnline()) return;
-    this.#running = { id: next.item.id, stop: () => {} };
+    this.#running = { id: next.item.id, run: null };
     this.#upload(next.item, next.index)
       .then(() => this.#backoff.reset())
       .catch((error: unknown) => this.#failed(next.item.id, error))
       .catch((error: unknown) => this.options.core.report(error))
-      .finally(() => {
-        this.#running = null;
-        if (this.#timer === null) this.pump();
-      });
+      .finally(() => this.#free());
+  }
+
+  /**
+   * Begins with a file while it is encrypted, where nothing else waits: most of it is there by the time its message is
+   * written. Whatever comes between is left to the message's own upload. False: not begun.
+   */
+  beginEarly({ id, index, conversation, size, read }: EarlyFile): boolean {
+    const isFree = !this.#closed && this.#running === null && this.#timer === null && this.#next() === null;
+    if (!isFree || !this.options.isOnline() || this.options.conversation(conversation)?.record.created !== true) return false;
+    const { core, outbox } = this.options;
+    const standings = this.#early.get(id) ?? new Map<number, Standing>();
+    this.#early.set(id, standings);
+    const stands = (standing: Standing) => {
+      standings.set(index, standing);
+      // Its message may have been written meanwhile.
+      outbox.setFile(id, index, standing).catch((error: unknown) => core.report(error));
+    };
+    const run = new UploadRun({
+      http: core.http,
+      conversation,
+      size: blobLength(size),
+      read,
+      blob: null,
+      onBlob: (blob) => stands({ blob, isUploaded: false }),
+      onProgress: (bytes) => {
+        outbox.setUploaded(id, index, bytes);
+        this.#tell(id);
+      },
+    });
+    this.#running = { id, run };
+    run.done
+      .then((blob) => {
+        stands({ blob, isUploaded: true });
+        const item = this.#tell(id);
+        if (item !== undefined) this.options.onReady(item);
+      })
+      .catch(() => {})
+      .finally(() => this.#free());
+    return true;
+  }
+
+  /** How far a file got before its message was written. */
+  early(id: MessageId, index: number): Standing {
+    return this.#early.get(id)?.get(index) ?? notBegun;
+  }
+
+  /** Its message is written, and says itself where its files stand. */
+  endEarly(id: MessageId): void {
+    this.#early.delete(id);
+  }
+
+  /** Its message is not written after all. */
+  cancelEarly(id: MessageId): void {
+    const standings = this.#early.get(id);
+    if (standings === undefined) return;
+    this.#early.delete(id);
+    this.#drop(id, [...standings.values()]);
+  }
+
+  /** It is paused: the upload stops where it is, and another one may go on. */
+  hold(id: MessageId): void {
+    if (this.#running?.id === id) this.#running.run?.stop();
   }
 
   /** The message was taken back: its upload ends, and what the server has of it goes. */
   cancel({ id, content }: OutboxRecord): void {
-    if (this.#running?.id === id) this.#running.stop();
-    if (content.kind !== "files") return;
-    const headers = { "tus-resumable": "1.0.0" };
-    // Else the server drops it after a day.
-    for (const { blob } of content.files)
-      if (blob !== null) this.options.core.http.send("DELETE", `${uploadsPath}/${blob}`, { headers }).catch(() => {});
+    if (content.kind === "files") this.#drop(id, content.files);
   }
 
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) this.options.core.environment.clock.clearTimeout(this.#timer);
-    this.#running?.stop();
+    this.#running?.run?.stop();
+  }
+
+  #free(): void {
+    this.#running = null;
+    if (this.#timer === null) this.pump();
+  }
+
+  #drop(id: MessageId, files: readonly Pick<Standing, "blob">[]): void {
+    if (this.#running?.id === id) this.#running.run?.discard();
+    for (const { blob } of files) if (blob !== null) dropUpload(this.options.core.http, blob);
   }
 
   #next(): { item: OutboxRecord; index: number } | null {
     for (const item of this.options.outbox.all()) {
-      if (item.content.kind !== "files" || item.failed !== null || item.discarded) continue;
+      if (item.content.kind !== "files" || item.failed !== null || item.discarded || item.isPaused === true) continue;
       const index = item.content.files.findIndex(({ isUploaded }) => !isUploaded);
       if (index >= 0) return { item, index };
     }
@@ -94,40 +173,26 @@ export class Uploads {
     if (conversation === undefined) throw new ClientError("not-found");
     // A direct chat begins with its first record; files are uploaded for a chat that there is.
     if (!conversation.record.created) await conversation.run(async () => void (await epochToSend(conversation)));
-    const { Upload } = await import("tus-js-client").catch(() => {
-      throw new ClientError("offline");
-    });
-    const size = blobLength(file.size);
-    const { base } = core.http;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const upload: Upload = new Upload(new Blob(), {
-      endpoint: base + uploadsPath,
-      uploadUrl: file.blob === null ? null : `${base}${uploadsPath}/${file.blob}`,
-      uploadSize: size,
-      metadata: { conversation: item.conversation },
-      chunkSize: pieceBytes,
-      retryDelays: null,
-      storeFingerprintForResuming: false,
-      fileReader: tusReader(size, keptBytes(core.store, item.id, index)),
-      httpStack: tusStack(core.http),
-      onUploadUrlAvailable: () =>
-        void outbox.setFile(item.id, index, { blob: blobOf(upload.url), isUploaded: false }).catch(reject),
-      onChunkComplete: (_, bytes) => {
+    if (this.#closed || outbox.get(item.id) === undefined || outbox.get(item.id)?.isPaused === true) return;
+    const run: UploadRun = new UploadRun({
+      http: core.http,
+      conversation: item.conversation,
+      size: blobLength(file.size),
+      read: keptBytes(core.store, item.id, index),
+      blob: file.blob,
+      onBlob: (blob) =>
+        void outbox.setFile(item.id, index, { blob, isUploaded: false }).catch((error: unknown) => {
+          core.report(error);
+          run.stop();
+        }),
+      onProgress: (bytes) => {
         outbox.setUploaded(item.id, index, bytes);
         this.#tell(item.id);
       },
-      onSuccess: () => resolve(),
-      onError: (error) => reject(causeOf(error)),
     });
-    if (this.#running !== null)
-      this.#running.stop = () => {
-        void upload.abort();
-        reject(new ClientError("closed"));
-      };
-    if (this.#closed || outbox.get(item.id) === undefined) return;
-    upload.start();
-    await promise;
-    await outbox.setFile(item.id, index, { blob: blobOf(upload.url), isUploaded: true });
+    if (this.#running !== null) this.#running.run = run;
+    const blob = await run.done;
+    await outbox.setFile(item.id, index, { blob, isUploaded: true });
     const now = this.#tell(item.id);
     if (now !== undefined) this.options.onReady(now);
   }
@@ -135,11 +200,12 @@ export class Uploads {
   async #failed(id: MessageId, error: unknown): Promise<void> {
     const { core, outbox } = this.options;
     const item = outbox.get(id);
-    if (item === undefined || this.#closed) return;
+    // Paused: it is not tried again by itself.
+    if (item === undefined || this.#closed || item.isPaused === true) return;
     const isLost = error instanceof ClientError && error.code === "not-found" && hasBlob(item);
     if (isLost) await outbox.withoutUploads(item);
     // After a lost answer the upload may stand elsewhere: the next attempt asks where.
-    if (isLost || isTransient(error) || hasCode(error, "version-conflict", ...waitsForChange)) {
+    if (isLost || isTransient(error) || hasCode(error, "version-conflict", "closed", ...waitsForChange)) {
       this.#timer = core.environment.clock.setTimeout(() => {
         this.#timer = null;
         this.pump();
@@ -159,19 +225,3 @@ export class Uploads {
 
 const hasBlob = ({ content }: OutboxRecord): boolean =>
   content.kind === "files" && content.files.some(({ blob }) => blob !== null);
-
-function blobOf(url: string | null): BlobId {
-  const id = checked(BlobId, url?.split("/").at(-1));
-  if (id === undefined) throw new ClientError("unexpected-answer");
-  return id;
-}
-
-/** The server's refusal, or why it could not be reached. */
-function causeOf(error: Error | DetailedError): ClientError {
-  const { originalResponse, causingError } = error as Partial<DetailedError>;
-  if (originalResponse != null) {
-    const { status, bytes } = originalResponse.getUnderlyingObject() as { status: number; bytes: Uint8Array };
-    return refusalOf(status, bytes);
-  }
-  return toClientError(causingError ?? error);
-}

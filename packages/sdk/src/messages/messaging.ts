@@ -67,6 +67,8 @@ export class Messaging {
     const item = await outbox.add(id, messageId, content, core.environment.clock.now(), writes);
     this.#emitUnsent(item);
     this.parts.uploads.pump();
+    // Small files are there already.
+    this.parts.sender.pump(id);
     return directory.unsentView(item);
   }
 
@@ -131,6 +133,15 @@ export class Messaging {
     this.#emitUnsent(await outbox.retry(item));
     sender.pump(item.conversation);
     this.parts.uploads.pump();
+  }
+
+  async setUploadPaused(id: MessageId, paused: boolean): Promise<void> {
+    const { outbox, uploads } = this.parts;
+    const item = await outbox.setPaused(id, paused);
+    if (item === undefined) throw new ClientError("not-found");
+    if (paused) uploads.hold(id);
+    this.#emitUnsent(item);
+    uploads.pump();
   }
 
   async discard(id: MessageId): Promise<void> {

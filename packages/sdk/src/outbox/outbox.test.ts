@@ -68,6 +68,8 @@ describe("outbox", () => {
       type: "",
       dimensions: null,
       thumbnail: null,
+      durationMs: null,
+      waveform: null,
     };
     const files = [{ ...facts, blob: null, isUploaded: false }];
     const item = await outbox.add(chat, id(1), { kind: "files", text: "", files }, 1);

@@ -79,6 +79,12 @@ export class Outbox {
     if (this.#items.has(id)) this.#items.set(id, next);
   }
 
+  /** Nothing where there is no such message, or it has no files to wait with. */
+  async setPaused(id: MessageId, isPaused: boolean): Promise<OutboxRecord | undefined> {
+    const item = this.#items.get(id);
+    return item === undefined || item.content.kind !== "files" ? undefined : this.#keep({ ...item, isPaused });
+  }
+
   /** Refused for good before it could be sealed. */
   async fail(id: MessageId, failed: Problem): Promise<OutboxRecord | undefined> {
     const item = this.#items.get(id);

@@ -235,6 +235,8 @@ export interface OutboxRecord {
   readonly failed: Problem | null;
   /** The user took it back while the server's answer was out: if it was accepted, it is deleted right away. */
   readonly discarded: boolean;
+  /** Its files wait until the user lets them go on. */
+  readonly isPaused?: boolean;
   readonly sealed: SealedEnvelope | null;
 }
 

@@ -38,6 +38,9 @@ const repeatable: Readonly<Record<Method, boolean>> = {
   sendText: true,
   sendFiles: true,
   openFile: true,
+  readFile: true,
+  setUploadPaused: true,
+  sharedFiles: true,
   fileQuota: true,
   retry: false,
   discard: false,
@@ -81,7 +84,7 @@ const repeatable: Readonly<Record<Method, boolean>> = {
 };
 
 /** Where the options are that hold a signal and a listener for progress, which cannot cross; these may take long, too. */
-export const optionsAt: Readonly<Partial<Record<Method, number>>> = { sendFiles: 2, openFile: 3 };
+export const optionsAt: Readonly<Partial<Record<Method, number>>> = { sendFiles: 2, openFile: 3, readFile: 3 };
 
 export const methods = Object.keys(repeatable) as Method[];
 
