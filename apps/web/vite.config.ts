@@ -4,28 +4,44 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig, type Plugin } from "vite";
+import { build, defineConfig, type Plugin } from "vite";
+import { previewPages } from "./preview-pages.ts";
 
 const server = `http://localhost:${process.env.PORT ?? "8000"}`;
 
 // Files of public/ that the app needs to start; built ones are added by name.
 const alwaysNeeded = ["/theme.js", "/favicon.svg", "/manifest.webmanifest"];
 
-/** Emits service-worker.js with the list of what was built. */
+/** Emits service-worker.js with the list of what was built: one plain script, which browsers without module workers take, too. */
 function serviceWorker(): Plugin {
   return {
     name: "cychat-service-worker",
     apply: "build",
-    generateBundle(_options, bundle) {
+    async generateBundle(_options, bundle) {
       const built = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
       const files = JSON.stringify([...alwaysNeeded, ...built.map((name) => `/${name}`)]);
       const version = createHash("sha256").update(files).digest("hex").slice(0, 12);
-      const source = readFileSync(fileURLToPath(new URL("service-worker.js", import.meta.url)), "utf8")
-        .replace("__FILES__", files)
-        .replace("__VERSION__", JSON.stringify(version));
-      this.emitFile({ type: "asset", fileName: "service-worker.js", source });
+      this.emitFile({
+        type: "asset",
+        fileName: "service-worker.js",
+        source: await bundledWorker(files, JSON.stringify(version)),
+      });
     },
   };
+}
+
+async function bundledWorker(files: string, version: string): Promise<string> {
+  const entry = fileURLToPath(new URL("service-worker.js", import.meta.url));
+  const output = await build({
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    define: { __FILES__: files, __VERSION__: version },
+    build: { target: "es2024", write: false, rolldownOptions: { input: entry, output: { format: "iife" } } },
+  });
+  const [built] = [output].flat().flatMap((one) => ("output" in one ? one.output : []));
+  if (built?.type !== "chunk") throw new Error("The service worker was not built.");
+  return built.code;
 }
 
 /** Fetches the SDK beside the app and not after it: both are needed before anything can be shown. */
@@ -71,7 +87,7 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), preloadSdk(), serviceWorker(), compressed()],
+  plugins: [svelte(), previewPages(), preloadSdk(), serviceWorker(), compressed()],
   build: {
     target: "es2024",
     // The content security policy allows no inline script, and every browser we support preloads modules by itself.

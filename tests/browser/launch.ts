@@ -12,8 +12,8 @@ const args = [
 ];
 
 /** A Chromium with an empty profile. `npm test` names its path; a test file run by itself takes the one on the PATH. */
-export function launchBrowser(): Promise<Browser> {
+export function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env.CHROMIUM_PATH ?? Bun.which("chromium") ?? Bun.which("google-chrome");
   if (!executablePath) throw new Error("No Chromium found: install one, or name it in CHROMIUM_PATH.");
-  return chromium.launch({ executablePath, args });
+  return chromium.launch({ executablePath, args: [...args, ...more] });
 }

@@ -28,9 +28,9 @@ export class Person implements AsyncDisposable {
     serverPort: number,
     who: Account,
     screen: { width: number; height: number } = { width: 1280, height: 800 },
-    more: BrowserContextOptions = {},
+    { record = true, ...more }: BrowserContextOptions & { readonly record?: boolean } = {},
   ): Promise<Person> {
-    const proxy = await TcpProxy.start({ targetPort: serverPort, record: true });
+    const proxy = await TcpProxy.start({ targetPort: serverPort, record });
     const context = await browser.newContext({ viewport: screen, locale: "en-GB", ...more });
     const page = await context.newPage();
     const complaints: string[] = [];

@@ -225,6 +225,8 @@ describe("the keyboard alone", () => {
     await keyboard.press("Enter");
     await carl.page.locator("[role=menuitem]:focus").waitFor();
     await keyboard.press("ArrowDown");
+    await focused("open-gallery").waitFor();
+    await keyboard.press("ArrowDown");
     await focused("open-safety-number").waitFor();
     await keyboard.press("Escape");
     await focused("conversation-menu").waitFor();
@@ -279,7 +281,7 @@ describe("small and enlarged", () => {
         }
         expect([place, name, await overTheSides(alice.page)]).toEqual([place, name, []]);
         if (place !== "a chat") return;
-        for (const control of ["composer", "send"]) {
+        for (const control of ["composer", "voice-record"]) {
           const box = await alice.get(control).boundingBox();
           expect([control, name, (box?.y ?? 0) + (box?.height ?? 0) <= size.height]).toEqual([control, name, true]);
         }

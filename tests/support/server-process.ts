@@ -9,27 +9,36 @@ const main = resolve(import.meta.dir, "../../apps/server/src/main.ts");
 export interface ServerProcessOptions {
   /** Further settings, e.g. lifted rate limits. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How large any file that it writes may get, until `liftFileLimit`: a disk that is full there. */
+  readonly maxFileKb?: number;
 }
 
 export class ServerProcess implements AsyncDisposable {
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
+  #maxFileKb: number | null;
   #process: Subprocess | null = null;
   #port = 0;
 
-  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, { env = {}, maxFileKb }: ServerProcessOptions) {
     this.#folder = folder;
     this.#env = env;
+    this.#maxFileKb = maxFileKb ?? null;
   }
 
   static async start(options: ServerProcessOptions = {}): Promise<ServerProcess> {
-    const server = new ServerProcess(await mkdtemp(join(tmpdir(), "cychat-test-")), options.env ?? {});
+    const server = new ServerProcess(await mkdtemp(join(tmpdir(), "cychat-test-")), options);
     await server.start();
     return server;
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Of the running server; 0 while there is none. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
   }
 
   get url(): string {
@@ -56,7 +65,10 @@ export class ServerProcess implements AsyncDisposable {
   /** Starts (again) on the same folder and port, and waits until it is ready. */
   async start(): Promise<void> {
     const before = (await Bun.file(this.#logFile).exists()) ? (await this.log()).length : 0;
-    const child = Bun.spawn(["bash", "-c", 'exec "$0" "$1" >>"$2" 2>&1', process.execPath, main, this.#logFile], {
+    // With the signal ignored, a write beyond the limit is an error and not the end of the process.
+    const limit = this.#maxFileKb === null ? "" : `trap "" XFSZ; ulimit -f ${this.#maxFileKb}; `;
+    const command = `${limit}exec "$0" "$1" >>"$2" 2>&1`;
+    const child = Bun.spawn(["bash", "-c", command, process.execPath, main, this.#logFile], {
       cwd: this.#folder,
       env: {
         PATH: process.env.PATH ?? "",
@@ -81,6 +93,13 @@ export class ServerProcess implements AsyncDisposable {
       if (Date.now() > deadline) throw new Error(`the server did not get ready:\n${printed}`);
       await Bun.sleep(10);
     }
+  }
+
+  /** Restarts it without one. */
+  async liftFileLimit(): Promise<void> {
+    await this.stop();
+    this.#maxFileKb = null;
+    await this.start();
   }
 
   async killHard(): Promise<void> {

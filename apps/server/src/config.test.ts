@@ -32,6 +32,7 @@ test("without a setting everything has a default", () => {
       isDebug: true,
       registration: "open",
       corsOrigins: [],
+      s3: null,
       maxUploadBytes: 2 ** 31,
       userQuotaBytes: null,
       uploadsQuotaBytes: null,
@@ -78,6 +79,11 @@ test("a wrong setting is refused with one line that names it", () => {
     { MAX_UPLOAD_MB: "0" },
     { USER_QUOTA_MB: "plenty" },
     { UPLOADS_QUOTA_MB: "-1" },
+    { S3_ENDPOINT: "s3.example.org" },
+    { S3_ENDPOINT: "https://s3.example.org/bucket" },
+    { S3_BUCKET: "a bucket" },
+    { S3_REGION: "eu central" },
+    { S3_PREFIX: "/chat" },
   ];
   for (const environment of wrong) {
     const [name] = Object.keys(environment) as [string];
@@ -115,4 +121,41 @@ test("settings are read as people write them", () => {
       uploadsQuotaBytes: null,
     });
   });
+});
+
+const bucket = {
+  S3_ENDPOINT: "https://s3.example.org/",
+  S3_BUCKET: "chat-files",
+  S3_ACCESS_KEY_ID: "the-key",
+  S3_SECRET_ACCESS_KEY: "not-to-be-shown",
+};
+
+test("with a bucket, region and prefix have defaults, and a prefix ends in a slash", () => {
+  withFolder((DATA_DIR) => {
+    const s3 = {
+      endpoint: "https://s3.example.org",
+      region: "us-east-1",
+      bucket: "chat-files",
+      accessKeyId: "the-key",
+      secretAccessKey: "not-to-be-shown",
+      prefix: "",
+    };
+    expect(loadConfig({ DATA_DIR, ...bucket }).s3).toEqual(s3);
+    for (const S3_PREFIX of ["chat/files", "chat/files/"])
+      expect(loadConfig({ DATA_DIR, ...bucket, S3_REGION: "eu-central-1", S3_PREFIX }).s3).toEqual({
+        ...s3,
+        region: "eu-central-1",
+        prefix: "chat/files/",
+      });
+  });
+});
+
+test("half a bucket is refused with one line that names what is missing, and no secret", () => {
+  for (const missing of Object.keys(bucket)) {
+    const message = refusal({ ...bucket, [missing]: "" });
+    expect(message.startsWith(`${missing} is missing, and S3_`)).toBe(true);
+    expect(message).not.toContain("\n");
+    expect(message).not.toContain("not-to-be-shown");
+  }
+  for (const alone of ["S3_REGION", "S3_PREFIX"]) expect(refusal({ [alone]: "x" })).toStartWith("S3_ENDPOINT is missing");
 });

@@ -3,6 +3,19 @@ import { resolve } from "node:path";
 import * as v from "valibot";
 import { loadJwtSecret } from "./jwt-secret.ts";
 
+/** A bucket of a service that speaks S3. */
+export interface S3Settings {
+  /** `http(s)://host[:port]`; the bucket is the first part of the path after it. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  /** Signs requests; never leaves the process. */
+  readonly secretAccessKey: string;
+  /** What every key begins with: empty, or with a slash at the end. */
+  readonly prefix: string;
+}
+
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -10,6 +23,8 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly dataDir: string;
   readonly uploadDir: string;
+  /** Where files lie in place of `uploadDir`; null: nowhere else. */
+  readonly s3: S3Settings | null;
   /** Of one file, as it is uploaded: encrypted and padded. */
   readonly maxUploadBytes: number;
   /** Of all files of one account, unfinished uploads included; null: as much as there is. */
@@ -51,6 +66,7 @@ export function loadConfig(environment: Environment): Config {
     publicUrl: settings.PUBLIC_URL,
     dataDir,
     uploadDir: resolve(settings.UPLOAD_DIR),
+    s3: s3Settings(settings),
     maxUploadBytes: settings.MAX_UPLOAD_MB,
     userQuotaBytes: settings.USER_QUOTA_MB,
     uploadsQuotaBytes: settings.UPLOADS_QUOTA_MB,
@@ -91,6 +107,9 @@ const Origin = v.pipe(
   v.transform((text) => new URL(text).origin),
 );
 
+const s3Required = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+const s3Optional = ["S3_REGION", "S3_PREFIX"] as const;
+
 const otherDatabases = ["sqlserver", "mssql", "mysql", "mariadb", "postgres", "postgresql"];
 
 const settingsSchema = v.object({
@@ -122,6 +141,17 @@ const settingsSchema = v.object({
   PUBLIC_URL: v.optional(v.nullable(Origin), null),
   DATA_DIR: v.optional(v.string(), "./data"),
   UPLOAD_DIR: v.optional(v.string(), "./uploads"),
+  S3_ENDPOINT: v.optional(v.nullable(Origin), null),
+  S3_REGION: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[\w-]+$/, "wants a name like eu-central-1"))), null),
+  S3_BUCKET: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[\w.-]{3,255}$/, "wants the name of a bucket"))), null),
+  S3_ACCESS_KEY_ID: v.optional(v.nullable(v.string()), null),
+  S3_SECRET_ACCESS_KEY: v.optional(v.nullable(v.string()), null),
+  S3_PREFIX: v.optional(
+    v.nullable(
+      v.pipe(v.string(), v.regex(/^[\w.-]+(?:\/[\w.-]+)*\/?$/, "wants names with slashes between them, like chat/files")),
+    ),
+    null,
+  ),
   MAX_UPLOAD_MB: v.optional(megabytes, "2048"),
   USER_QUOTA_MB: v.optional(v.nullable(megabytes), null),
   UPLOADS_QUOTA_MB: v.optional(v.nullable(megabytes), null),
@@ -139,7 +169,22 @@ const settingsSchema = v.object({
   RATE_LIMIT_SCALE: v.optional(wholeNumber(0, 1000), "1"),
 });
 
-function readSettings(environment: Environment): v.InferOutput<typeof settingsSchema> {
+type Settings = v.InferOutput<typeof settingsSchema>;
+
+/** All or nothing: half a bucket would be files in a place where nobody looks for them. */
+function s3Settings(settings: Settings): S3Settings | null {
+  const given = [...s3Required, ...s3Optional].find((name) => settings[name] !== null);
+  if (given === undefined) return null;
+  const [endpoint, bucket, accessKeyId, secretAccessKey] = s3Required.map((name) => {
+    const value = settings[name];
+    if (value === null) throw new ConfigError(`${name} is missing, and ${given} is set: files lie in a bucket, or not.`);
+    return value;
+  }) as [string, string, string, string];
+  const prefix = settings.S3_PREFIX === null ? "" : settings.S3_PREFIX.replace(/\/?$/, "/");
+  return { endpoint, region: settings.S3_REGION ?? "us-east-1", bucket, accessKeyId, secretAccessKey, prefix };
+}
+
+function readSettings(environment: Environment): Settings {
   // An empty variable is one that is not set; only DEBUG's emptiness says something.
   const given = Object.entries(environment).filter(
     ([name, value]) => value !== undefined && (value.trim() !== "" || name === "DEBUG"),

@@ -2,7 +2,7 @@
 import type { MemberStates } from "./chats/service.ts";
 import type { Config } from "./config.ts";
 import type { Db, Engine } from "./database/engine.ts";
-import type { BlobFiles } from "./files/service.ts";
+import type { BlobStore } from "./files/service.ts";
 import type { Log } from "./log.ts";
 import type { Events } from "./realtime/events.ts";
 import type { Presence } from "./realtime/presence.ts";
@@ -14,6 +14,6 @@ export interface Core {
   readonly events: Events;
   readonly presence: Presence;
   readonly memberStates: MemberStates;
-  readonly blobFiles: BlobFiles;
+  readonly blobs: BlobStore;
   readonly log: Log;
 }

@@ -61,6 +61,20 @@ test("a wrong setting stops it with one line and a failure", async () => {
   done();
 });
 
+test("a bucket that cannot be reached stops it with one line and a failure", async () => {
+  const { child, done } = start({
+    S3_ENDPOINT: "http://127.0.0.1:1",
+    S3_BUCKET: "chat-files",
+    S3_ACCESS_KEY_ID: "the-key",
+    S3_SECRET_ACCESS_KEY: "not-to-be-shown",
+  });
+  expect(await child.exited).toBe(1);
+  const said = "S3_ENDPOINT does not answer as an S3 service does (ConnectionRefused).\n";
+  expect(await new Response(child.stderr).text()).toBe(said);
+  expect(await new Response(child.stdout).text()).toBe("");
+  done();
+});
+
 test("a port that is taken stops it with one line and a failure", async () => {
   using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   const { child, done } = start({ PORT: String(other.port) });

@@ -13,7 +13,7 @@ import { createContacts } from "./contacts/service.ts";
 import type { Core } from "./core.ts";
 import { openDatabase } from "./database/database.ts";
 import { routeFiles } from "./files/routes.ts";
-import { BlobFiles, createFiles, type WriteChunk } from "./files/service.ts";
+import { createFiles, openBlobStore, type WriteChunk } from "./files/service.ts";
 import { createClientAddresses } from "./http/client-address.ts";
 import { createOrigins } from "./http/origins.ts";
 import { Api } from "./http/route.ts";
@@ -50,7 +50,7 @@ export interface ServerOptions {
   readonly timings?: Partial<SocketTimings & AskTimings> & { readonly presenceGraceMs?: number };
   /** Checks answers against their schemas too: for tests. */
   readonly checkAnswers?: boolean;
-  /** How uploaded files are written: for tests of a disk that is full. */
+  /** How what is uploaded is written to the disk: for tests of one that is full. */
   readonly writeChunk?: WriteChunk;
   /** The built web app. */
   readonly webFolder?: string;
@@ -79,14 +79,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } = options;
   const { bus = createMemoryBus(), passwordGates, writeChunk } = options;
   for (const folder of [config.dataDir, config.uploadDir]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const blobs = await openBlobStore(config, log, writeChunk);
   const engine = await openDatabase({ type: "sqlite", path: join(config.dataDir, "cychat.db") });
   const db = engine.kysely;
 
   const events = createEvents(bus);
   const metrics = createMetrics();
   const presence = createPresence({ db, bus, events, log, graceMs: timings.presenceGraceMs ?? defaultGraceMs });
-  const blobFiles = new BlobFiles(config.uploadDir, log, writeChunk);
-  const core: Core = { config, db, engine, events, presence, memberStates: createMemberStates(events), blobFiles, log };
+  const core: Core = { config, db, engine, events, presence, memberStates: createMemberStates(events), blobs, log };
   const directory = createDirectory(db, bus, (cause) => log.error("members-failed", { cause }));
 
   const authBasis = createAuthBasis(core, now, passwordGates);
@@ -163,8 +163,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port: config.port,
     fetch,
     websocket: sockets.handler,
-    // Larger ones are refused in our own words before they are read; this is the last line of defence.
-    maxRequestBodySize: 16 * 1024 * 1024,
+    // Larger ones are refused in our own words before they are read (http/body.ts); this is the last line of defence. An upload
+    // may come in one request, and is never in memory as a whole.
+    maxRequestBodySize: Math.max(16 * 1024 * 1024, config.maxUploadBytes),
     error(error) {
       log.error("request-failed", { cause: error });
       return new Response("Something went wrong on the server.\n", { status: 500 });

@@ -6,6 +6,8 @@ const dayFormat = new Intl.DateTimeFormat(locale, { day: "numeric", month: "shor
 const dayYearFormat = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 const longDayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
 const longDayYearFormat = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "long", year: "numeric" });
+const monthFormat = new Intl.DateTimeFormat(locale, { month: "long" });
+const monthYearFormat = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" });
 const fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
 const relativeFormat = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
@@ -36,6 +38,9 @@ export function dayLabel(ms: number, nowMs: number): string {
   if (days === 0 || days === 1) return capital(relativeFormat.format(-days, "day"));
   return sameYear(ms, nowMs) ? longDayFormat.format(ms) : longDayYearFormat.format(ms);
 }
+
+/** "May", "May 2024"; `ms`: some time in it. */
+export const monthLabel = (ms: number, nowMs = Date.now()) => (sameYear(ms, nowMs) ? monthFormat : monthYearFormat).format(ms);
 
 /** "5 minutes ago", "yesterday". */
 export function relativeWhen(ms: number, nowMs: number): string {

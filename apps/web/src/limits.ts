@@ -8,3 +8,4 @@ export const roomPictureBytes = 96 * 1024;
 export const filesPerMessage = 20;
 export const fileNameChars = 255;
 export const thumbnailBytes = 16 * 1024;
+export const waveformBars = 64;

@@ -1,7 +1,7 @@
 // What a message says: a CBOR array [kind, …] inside the signed payload.
 import { AccountId, ArrayReader, BlobId, branded, type CborValue, limits, MessageId } from "@cychat/protocol";
 import { CryptoError } from "./errors.ts";
-import { type FileSecret, filePrefixBytes } from "./file-cipher.ts";
+import { type FileSecret, filePrefixBytes } from "./file-shape.ts";
 import { type Bytes, hashBytes, keyBytes } from "./primitives.ts";
 
 /** Names another message, and exactly the envelope that was seen. */

@@ -1,15 +1,8 @@
 import { expect, test } from "bun:test";
 import { limits } from "@cychat/protocol";
 import { refusal } from "../testing/world.ts";
-import {
-  blobLength,
-  FileReading,
-  type FileSecret,
-  fileSegmentBytes,
-  generateFileSecret,
-  openFile,
-  sealFile,
-} from "./file-cipher.ts";
+import { FileReading, openFile, sealFile } from "./file-cipher.ts";
+import { blobLength, type FileSecret, fileSegmentBytes, generateFileSecret } from "./file-shape.ts";
 import { type Bytes, concatBytes, randomBytes, sha256 } from "./primitives.ts";
 
 const chunk = limits.fileChunkBytes;

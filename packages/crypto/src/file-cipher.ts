@@ -1,41 +1,23 @@
 // A file's bytes, encrypted in chunks (PROTOCOL.md P10.1): the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár,
 // "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", CRYPTO 2015. In constant memory, whatever the size:
 // a segment of a few chunks at a time, which are encrypted side by side.
-import { equalBytes, limits } from "@cychat/protocol";
+import { equalBytes } from "@cychat/protocol";
 import { CryptoError } from "./errors.ts";
 import { type FileHasher, type NewFileHasher, wasmFileHasher } from "./file-hash.ts";
+import {
+  chunkBytes,
+  chunkCount,
+  chunksPerSegment,
+  type FileSecret,
+  filePrefixBytes,
+  sealedChunkBytes,
+  tagBytes,
+} from "./file-shape.ts";
 import { padmeLength } from "./padding.ts";
-import { assertKeyLength, type Bytes, keyBytes, randomBytes } from "./primitives.ts";
-
-/** In bytes. */
-export const filePrefixBytes = 7;
-const tagBytes = 16;
-const chunkBytes = limits.fileChunkBytes;
-const sealedChunkBytes = chunkBytes + tagBytes;
-const chunksPerSegment = 16;
-
-/** What a file is read and written by: about 1 MiB of its blob. */
-export const fileSegmentBytes = chunksPerSegment * sealedChunkBytes;
-
-/** Of one upload: a file that is sent again gets another one. */
-export interface FileSecret {
-  /** 32 bytes. */
-  readonly key: Bytes;
-  /** 7 bytes: the beginning of every chunk's IV. */
-  readonly prefix: Bytes;
-}
+import { assertKeyLength, type Bytes } from "./primitives.ts";
 
 /** Bytes from `from` up to, not including, `to`. */
 export type ReadBytes = (from: number, to: number) => Promise<Uint8Array>;
-
-export function generateFileSecret(): FileSecret {
-  return { key: randomBytes(keyBytes), prefix: randomBytes(filePrefixBytes) };
-}
-
-/** How long the blob of a file is. */
-export function blobLength(size: number): number {
-  return padmeLength(size) + chunkCount(size) * tagBytes;
-}
 
 /**
  * The blob, segment by segment: each has `fileSegmentBytes`, the last one fewer or as many. Returns its SHA-256. `size` is the
@@ -139,8 +121,6 @@ interface Sealing {
   readonly size: number;
 }
 
-const chunkCount = (size: number): number => Math.max(1, Math.ceil(padmeLength(size) / chunkBytes));
-
 /** Works on the next segment while the one before is used. */
 async function* oneAhead<T>(work: (firstChunk: number) => Promise<T>, size: number): AsyncGenerator<T, undefined> {
   const count = chunkCount(size);
@@ -164,8 +144,8 @@ async function sealChunks({ key, secret, size }: Sealing, first: number, read: R
   const end = Math.max(from, Math.min(to, size));
   const bytes = end > from ? await read(from, end) : new Uint8Array(0);
   if (bytes.length !== end - from) throw new CryptoError("file-changed");
-  const plaintext = new Uint8Array(to - from);
-  plaintext.set(bytes);
+  const plaintext = bytes.length === to - from ? (bytes as Bytes) : new Uint8Array(to - from);
+  if (plaintext !== bytes) plaintext.set(bytes);
   const sealed = await Promise.all(
     chunks.map((chunk) => {
       const algorithm = { name: "AES-GCM", iv: ivOf(secret.prefix, chunk) };
@@ -207,7 +187,7 @@ function checkHash(hasher: FileHasher, hash: Bytes): void {
   if (!equalBytes(hasher.digest(), hash)) throw new CryptoError("file-damaged");
 }
 
-function joined(parts: readonly Uint8Array[], length: number): Bytes {
+function joined(parts: readonly Bytes[], length: number): Bytes {
   const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {

@@ -3,7 +3,7 @@ import { type BlobId, encodeCbor, encodeEnvelope, encodeHeader, labels, limits, 
 import { refusal, World } from "../testing/world.ts";
 import { type Content, decodeContent, encodeContent, type FileReference } from "./content.ts";
 import { openMessage, sealMessage } from "./envelope.ts";
-import { generateFileSecret } from "./file-cipher.ts";
+import { generateFileSecret } from "./file-shape.ts";
 import { sign } from "./identity.ts";
 import { pad } from "./padding.ts";
 import { aesSeal, hkdfAesKey, randomBytes, sha256, zeroHash } from "./primitives.ts";

@@ -16,17 +16,9 @@ export {
   verifyRecords,
 } from "./epochs.ts";
 export { CryptoError, type CryptoErrorCode, cryptoErrors } from "./errors.ts";
-export {
-  blobLength,
-  FileReading,
-  type FileSecret,
-  fileSegmentBytes,
-  generateFileSecret,
-  openFile,
-  type ReadBytes,
-  sealFile,
-} from "./file-cipher.ts";
+export { FileReading, openFile, type ReadBytes, sealFile } from "./file-cipher.ts";
 export { type FileHasher, type NewFileHasher, wasmFileHasher } from "./file-hash.ts";
+export { blobLength, type FileSecret, fileSegmentBytes, generateFileSecret } from "./file-shape.ts";
 export * from "./history-letter.ts";
 export { deriveSealKeyPair, generateSealKeyPair, openSealed, type Sealed, type SealKeyPair, sealTo } from "./hpke.ts";
 export { generateIdentity, hashIdentity, importIdentity, type SigningKey, sign, verify } from "./identity.ts";

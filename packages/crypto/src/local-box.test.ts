@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { labels } from "@cychat/protocol";
 import { eachFlip, refusal } from "../testing/world.ts";
 import { newStoreKey, openLocal, sealLocal } from "./local-box.ts";
+import { sealBox } from "./primitives.ts";
 
 const key = await newStoreKey();
 const bytes = new Uint8Array(50).fill(3);
@@ -13,6 +15,12 @@ test("opens with its key, at its place", async () => {
     expect(await refusal(openLocal(key, place, box))).toBe("wrong-key");
   }
   expect(await refusal(openLocal(await newStoreKey(), ["messages", "id-1"], box))).toBe("wrong-key");
+});
+
+test("what was kept as CBOR before opens, too", async () => {
+  const box = await sealBox(key, [labels.localStore, "messages", "id-1"], bytes);
+  expect(await openLocal(key, ["messages", "id-1"], box)).toEqual(bytes);
+  expect(await refusal(openLocal(key, ["messages", "id-2"], box))).toBe("wrong-key");
 });
 
 test("every flipped bit is refused", async () => {

@@ -1,8 +1,6 @@
 // The recovery key: 32 random bytes on paper, as 24 words (BIP-39) or as 14 groups of Crockford's base32.
 // It needs no Argon2: nobody can guess 256 bits.
 import { encodeCbor, labels } from "@cychat/protocol";
-import { entropyToMnemonic, mnemonicToEntropy } from "@scure/bip39";
-import { wordlist } from "@scure/bip39/wordlists/english.js";
 import { CryptoError } from "./errors.ts";
 import { splitSecret, type UnlockSecrets } from "./password.ts";
 import { assertKeyLength, type Bytes, concatBytes, keyBytes, randomBytes, sha256 } from "./primitives.ts";
@@ -13,17 +11,18 @@ const checkBytes = 3;
 /** 280 bits in symbols of 5. */
 const symbols = ((keyBytes + checkBytes) * 8) / 5;
 const groupLength = 4;
-const wordCount = 24;
-const words: ReadonlySet<string> = new Set(wordlist);
+
+/** The words are needed once or twice in an account's life: a page loads their list then. */
+const loadWords = () => import("./recovery-words.ts");
 
 export function generateRecoveryKey(): Bytes {
   return randomBytes(keyBytes);
 }
 
 /** 24 English words with a space between them; the last one carries BIP-39's 8-bit checksum. */
-export function recoveryKeyToWords(key: Uint8Array): string {
+export async function recoveryKeyToWords(key: Uint8Array): Promise<string> {
   assertKeyLength(key);
-  return entropyToMnemonic(key, wordlist);
+  return (await loadWords()).toWords(key);
 }
 
 /** 14 groups of 4 with hyphens, a 24-bit checksum at the end; also the text of the QR code. */
@@ -51,26 +50,13 @@ export async function parseRecoveryKey(text: string): Promise<Bytes> {
     .filter((part) => part !== "");
   const compact = parts.join("").replaceAll(/[-‐-―]/g, "");
   // No 24 words are as short as the groups' symbols, so that length alone tells the two apart however they are spaced.
-  const looksLikeWords = parts.length >= wordCount || parts.some((part) => words.has(part));
-  return compact.length !== symbols && looksLikeWords ? parseWords(parts) : parseGroups(compact.toUpperCase());
+  if (compact.length === symbols) return parseGroups(compact.toUpperCase());
+  const { looksLikeWords, parseWords } = await loadWords();
+  return looksLikeWords(parts) ? parseWords(parts) : parseGroups(compact.toUpperCase());
 }
 
 export function deriveRecoverySecrets(key: Uint8Array): Promise<UnlockSecrets> {
   return splitSecret("recovery", new Uint8Array(key), labels.recoveryAuth, labels.recoveryKek);
-}
-
-function parseWords(parts: readonly string[]): Bytes {
-  const wrong = parts.findIndex((part) => !words.has(part));
-  if (wrong >= 0)
-    throw new CryptoError("recovery-unknown-word", `Word ${wrong + 1} is not in the list of recovery words.`, wrong + 1);
-  if (parts.length !== wordCount) {
-    throw new CryptoError("recovery-wrong-length", `A recovery key has ${wordCount} words; these are ${parts.length}.`);
-  }
-  try {
-    return new Uint8Array(mnemonicToEntropy(parts.join(" "), wordlist));
-  } catch {
-    throw new CryptoError("recovery-checksum");
-  }
 }
 
 async function parseGroups(compact: string): Promise<Bytes> {

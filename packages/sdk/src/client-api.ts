@@ -456,8 +456,9 @@ export interface ChatApi {
   ): Promise<Blob>;
   /**
    * Some bytes of a file, from `from` up to, not including, `to`, without fetching the rest: for playing and seeking. Each chunk
-   * is verified in its place. Whoever reads all of it, from 0 to the end without a hole and under one name (`reader`), also
-   * gets the last bytes only if the whole is what was sent. Fewer bytes only where the file ends. Rejects as `openFile` does.
+   * is verified in its place. Who gives itself a name (`reader`) reads from 0 to the end without a hole, and gets the last bytes
+   * only if the whole is what was sent; `interrupted` where what it had read is not known any more, or a hole is left. Fewer
+   * bytes only where the file ends. Rejects as `openFile` does.
    */
   readFile(
     conversation: ConversationId,

@@ -153,22 +153,22 @@ class Client implements ChatClient {
     return this.#ready(({ messaging }) => messaging.sendText(conversation, text, options));
   }
   sendFiles(...[conversation, files, options]: Parameters<ChatClient["sendFiles"]>): Promise<MessageView> {
-    return this.#ready((signedIn) => signedIn.files.send(conversation, files, options));
+    return this.#ready(async ({ fileActions }) => (await fileActions()).files.send(conversation, files, options));
   }
   openFile(...[conversation, message, index, options]: Parameters<ChatClient["openFile"]>): Promise<Blob> {
-    return this.#ready((signedIn) => signedIn.downloads.open(conversation, message, index, options));
+    return this.#ready(async ({ fileActions }) => (await fileActions()).downloads.open(conversation, message, index, options));
   }
   readFile(...[conversation, message, index, options]: Parameters<ChatClient["readFile"]>): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#ready((signedIn) => signedIn.downloads.read(conversation, message, index, options));
+    return this.#ready(async ({ fileActions }) => (await fileActions()).downloads.read(conversation, message, index, options));
   }
   setUploadPaused(message: MessageId, paused: boolean): Promise<void> {
     return this.#ready(({ messaging }) => messaging.setUploadPaused(message, paused));
   }
   sharedFiles(...[conversation, input]: Parameters<ChatClient["sharedFiles"]>): Promise<SharedFilesPage> {
-    return this.#ready((signedIn) => signedIn.sharedFiles.page(conversation, input));
+    return this.#ready(async ({ fileActions }) => (await fileActions()).shared.page(conversation, input));
   }
   fileQuota(): Promise<FileQuota> {
-    return this.#ready((signedIn) => signedIn.files.quota());
+    return this.#ready(async ({ fileActions }) => (await fileActions()).files.quota());
   }
   editText(...[conversation, message, text, options]: Parameters<ChatClient["editText"]>): Promise<void> {
     return this.#ready(({ messaging }) => messaging.editText(conversation, message, text, options?.mentions));

@@ -8,7 +8,7 @@ import {
   wasmArgon2id,
   wasmFileHasher,
 } from "@cychat/crypto";
-import { type FileCipher, fileCipherHere } from "./files/file-cipher.ts";
+import type { FileCipher } from "./files/file-cipher.ts";
 
 export interface Clock {
   now(): number;
@@ -45,7 +45,8 @@ export interface Environment {
   readonly argon2id: Argon2id;
   readonly keys: KeyFactory;
   readonly newFileHasher: NewFileHasher;
-  readonly fileCipher: FileCipher;
+  /** null: files are encrypted on this thread. */
+  readonly fileCipher: FileCipher | null;
   /** Lets a page draw and answer before long work goes on. */
   pause(): Promise<void>;
 }
@@ -60,7 +61,6 @@ export const nonExtractableKeys: KeyFactory = { device: generateDevice, vaultKey
 
 /** The real world, as far as every platform has it; `overrides` replaces parts of it. */
 export function environment(overrides: Partial<Environment> = {}): Environment {
-  const newFileHasher = overrides.newFileHasher ?? wasmFileHasher;
   return {
     clock: systemClock,
     random: Math.random,
@@ -69,8 +69,8 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     onOnline: listenForOnline,
     argon2id: wasmArgon2id,
     keys: nonExtractableKeys,
-    newFileHasher,
-    fileCipher: fileCipherHere(newFileHasher),
+    newFileHasher: wasmFileHasher,
+    fileCipher: null,
     pause: letOthersGo,
     ...overrides,
   };

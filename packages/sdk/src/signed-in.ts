@@ -10,10 +10,8 @@ import { archivedSetting, Directory, favouriteSetting, mutedSetting } from "./co
 import type { Core } from "./core.ts";
 import type { Environment } from "./environment.ts";
 import { EventHub } from "./event-hub.ts";
-import { Downloads } from "./files/downloads.ts";
-import { Files } from "./files/files.ts";
+import type { FileActions } from "./files/file-actions.ts";
 import { dropUnfinishedFiles } from "./files/kept-files.ts";
-import { SharedFiles } from "./files/shared-files.ts";
 import { Uploads } from "./files/uploads.ts";
 import { AccountDirectory } from "./keys/account-directory.ts";
 import { Trust } from "./keys/trust.ts";
@@ -64,9 +62,7 @@ export class SignedIn {
   readonly outbox: Outbox;
   readonly directory: Directory;
   readonly messaging: Messaging;
-  readonly files: Files;
-  readonly downloads: Downloads;
-  readonly sharedFiles: SharedFiles;
+  readonly fileActions: () => Promise<FileActions>;
   readonly people: People;
   readonly names: Names;
   /** Loaded when somebody first does something with a room. */
@@ -164,26 +160,14 @@ export class SignedIn {
       uploads: this.#uploads,
       onConversation: () => this.#conversationsChanged(),
     });
-    this.files = new Files({ core, messaging: this.messaging, uploads: this.#uploads });
-    this.downloads = new Downloads({ core, directory, outbox }, environment.newFileHasher);
-    this.sharedFiles = new SharedFiles(directory);
+    const fileParts = { core, directory, outbox, messaging: this.messaging, uploads: this.#uploads };
+    this.fileActions = loadedOnce(async () => new (await import("./files/file-actions.ts")).FileActions(fileParts));
     this.people = new People(core, contacts, directory, receipts, (id) => this.#sync.read(id));
     this.trust = new Trust(core, directory);
     const { names } = this;
     const { origin } = http;
     const roomParts = { core, directory, contacts, names, origin, read: (id: ConversationId) => this.#sync.read(id) };
-    let actions: Promise<RoomActions> | null = null;
-    this.roomActions = () => {
-      actions ??= import("./rooms/room-actions.ts").then(
-        (module) => new module.RoomActions(roomParts),
-        () => {
-          // Out of reach right now: the next one tries again.
-          actions = null;
-          throw new ClientError("offline");
-        },
-      );
-      return actions;
-    };
+    this.roomActions = loadedOnce(async () => new (await import("./rooms/room-actions.ts")).RoomActions(roomParts));
     this.#sync = new Sync({
       core,
       names,
@@ -495,4 +479,16 @@ export class SignedIn {
     // Timers hold 24 days at most; a reminder lies a week away at most.
     if (leftMs > 0) this.#reminderTimer = clock.setTimeout(() => this.vaultChanged(), leftMs);
   }
+}
+
+/** A part of the client that is fetched when it is first needed. Rejects with offline where it is out of reach; the next one tries again. */
+function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | null = null;
+  return () => {
+    loaded ??= load().catch(() => {
+      loaded = null;
+      throw new ClientError("offline");
+    });
+    return loaded;
+  };
 }

@@ -21,6 +21,7 @@ import * as store from "./store.ts";
 
 export type { PasswordGates } from "./password.ts";
 export { type Rate, RateLimit, scaled } from "./rate-limit.ts";
+export { WorkGate } from "./work-gate.ts";
 
 /** What other features need of log-in before this one can be made: see `createKeys`. */
 export interface AuthBasis {

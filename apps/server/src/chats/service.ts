@@ -91,12 +91,12 @@ export function createChats({ core, bus, directory, now }: ChatsDeps): Chats {
 
   async function afterErasing(conversation: ConversationId, { seqs, blobs }: Erased, author: AccountId | null): Promise<void> {
     audience(conversation, author, (to) => events.announce({ to, frame: { type: "erased", conversation, seqs: [...seqs] } }));
-    await core.blobFiles.remove(blobs);
+    await core.blobs.remove(blobs);
   }
 
   /** Nobody is told: they have the record that deletes the room. */
   async function clearRoom(conversation: ConversationId): Promise<void> {
-    await eraseRoom(db, conversation, ({ blobs }) => core.blobFiles.remove(blobs));
+    await eraseRoom(db, conversation, ({ blobs }) => core.blobs.remove(blobs));
   }
 
   function audience(conversation: ConversationId, author: AccountId | null, then: (to: readonly AccountId[]) => void): void {

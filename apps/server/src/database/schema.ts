@@ -293,7 +293,7 @@ export interface SealRequestsTable {
   at_ms: number;
 }
 
-/** What was uploaded, or is being uploaded. The bytes are a file of that name in the upload folder. */
+/** What was uploaded, or is being uploaded. The bytes lie under that name in the upload folder or the bucket. */
 export interface BlobsTable {
   id: BlobId;
   /** Whoever uploads it. */
@@ -302,7 +302,7 @@ export interface BlobsTable {
   conversation: ConversationId;
   /** As declared when the upload was made: what counts for the quotas from then on. */
   bytes: number;
-  /** 1: all of them are on the disk. */
+  /** 1: all of them are stored. */
   is_whole: Generated<number>;
   created_at_ms: number;
   /** When the upload last went on. */

@@ -1,19 +1,19 @@
-// Uploaded files on disk: `blobs/<id>`, written from front to back and never changed. What lies there is ciphertext.
+// Uploaded files on disk: `blobs/<id>`.
 import { mkdirSync } from "node:fs";
-import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, opendir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobId, ProtocolError } from "@cychat/protocol";
 import * as v from "valibot";
+import { WorkGate } from "../auth/service.ts";
 import type { Log } from "../log.ts";
 import { syncFolder } from "../sync-folder.ts";
+import type { BlobStore, StoredBlob } from "./blob-store.ts";
+import { asDiskRefusal, codeOf } from "./disk-refusal.ts";
+import { type WriteChunk, writeAll, writeChunk } from "./write-chunk.ts";
 
-/** Writes the beginning of `bytes` at a place in the file; how many of them that were. */
-export type WriteChunk = (file: FileHandle, bytes: Uint8Array, at: number) => Promise<number>;
-
-const writeChunk: WriteChunk = async (file, bytes, at) => (await file.write(bytes, 0, bytes.length, at)).bytesWritten;
-
-export class BlobFiles {
+export class BlobFiles implements BlobStore {
   readonly #folder: string;
+  readonly #syncs = new WorkGate({ maxRunning: 1, maxWaiting: 10_000 });
   readonly #log: Log;
   readonly #write: WriteChunk;
 
@@ -24,97 +24,80 @@ export class BlobFiles {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
   }
 
-  path(id: BlobId): string {
-    return join(this.#folder, id);
-  }
-
-  /** An empty one, whose name is durable when it resolves. Throws `storage-full`. */
   async create(id: BlobId): Promise<void> {
     try {
-      await (await open(this.path(id), "wx", 0o600)).close();
+      await (await open(this.#path(id), "wx", 0o600)).close();
       await syncFolder(this.#folder);
     } catch (error) {
-      throw asRefusal(error);
+      throw asDiskRefusal(error);
     }
   }
 
-  /** Null: there is none. */
-  async size(id: BlobId): Promise<number | null> {
+  async open(id: BlobId): Promise<StoredBlob | null> {
+    const path = this.#path(id);
     try {
-      return (await stat(this.path(id))).size;
+      const { size } = await stat(path);
+      return { size, read: (start, end) => Bun.file(path).slice(start, end).stream() };
     } catch (error) {
       if (codeOf(error) === "ENOENT") return null;
       throw error;
     }
   }
 
-  /**
-   * Writes on from `from`, which is where the file ends; its new size, durable when it resolves. Where it rejects, what was
-   * written until then stays, and the file's size says how much that was. Throws `storage-full` or `not-found`.
-   */
   async append(id: BlobId, from: number, chunks: AsyncIterable<Uint8Array>): Promise<number> {
     let file: FileHandle | null = null;
     let at = from;
     try {
-      file = await open(this.path(id), "r+");
-      for await (const chunk of chunks) {
-        for (let done = 0; done < chunk.length; ) {
-          const written = await this.#write(file, chunk.subarray(done), at);
-          done += written;
-          at += written;
-        }
-      }
-      await file.sync();
+      file = await open(this.#path(id), "r+");
+      // Beyond the end there would be a hole, and before it what was acknowledged.
+      if ((await file.stat()).size !== from) throw new ProtocolError("version-conflict");
+      for await (const chunk of chunks) at = await writeAll(this.#write, file, chunk, at);
+      await this.#synced(file);
       return at;
     } catch (error) {
-      throw asRefusal(error);
+      throw asDiskRefusal(error);
     } finally {
       await file?.close();
     }
   }
 
   async sync(id: BlobId): Promise<void> {
-    const file = await open(this.path(id), "r+");
+    const file = await open(this.#path(id), "r+");
     try {
-      await file.sync();
+      await this.#synced(file);
     } finally {
       await file.close();
     }
   }
 
-  /** Never rejects: what cannot be removed now, the collector finds later. */
   async remove(ids: readonly BlobId[]): Promise<void> {
     for (const id of ids) {
       try {
-        await rm(this.path(id), { force: true });
+        await rm(this.#path(id), { force: true });
       } catch (cause) {
         this.#log.warn("file-not-removed", { cause });
       }
     }
   }
 
-  /** Those last written before `beforeMs`. */
-  async olderThan(beforeMs: number): Promise<BlobId[]> {
-    const old: BlobId[] = [];
-    for (const name of await readdir(this.#folder)) {
+  async *olderThan(beforeMs: number): AsyncGenerator<BlobId> {
+    for await (const { name } of await opendir(this.#folder)) {
       const id = v.safeParse(BlobId, name);
       if (!id.success) continue;
-      const writtenMs = await stat(this.path(id.output)).then(
+      const writtenMs = await stat(this.#path(id.output)).then(
         ({ mtimeMs }) => mtimeMs,
         () => Number.POSITIVE_INFINITY,
       );
-      if (writtenMs < beforeMs) old.push(id.output);
+      if (writtenMs < beforeMs) yield id.output;
     }
-    return old;
   }
-}
 
-function asRefusal(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === "ENOSPC" || code === "EDQUOT") return new ProtocolError("storage-full");
-  return code === "ENOENT" ? new ProtocolError("not-found") : error;
-}
+  /** One after another: a message waits for the disk behind one of them, and not behind fifty. */
+  #synced(file: FileHandle): Promise<void> {
+    return this.#syncs.run(() => file.sync());
+  }
 
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code;
+  #path(id: BlobId): string {
+    return join(this.#folder, id);
+  }
 }

@@ -16,19 +16,21 @@ const hourMs = 3600 * 1000;
 
 async function aliceAndBob() {
   // Uploads are stamped with the clock that the collector reads; files with the machine's.
-  const clock = { nowMs: Date.now() };
+  const clock = { nowMs: Date.now(), steadyMs: 0 };
   const server = await startTestServer({ now: () => clock.nowMs });
   const [alice, bob] = await Promise.all([server.account("alice"), server.account("bob")]);
   const chat = await alice.startChat(bob);
   const { core } = server;
-  const collector = startCollector({ ...core, log: createLog("silent"), now: () => clock.nowMs });
+  const clocks = { now: () => clock.nowMs, steadyNow: () => clock.steadyMs };
+  const collector = startCollector({ ...core, log: createLog("silent"), ...clocks });
   const send = (blob: BlobId) =>
     alice.attempt(endpoints.sendMessage, {
       body: { receiver: bob.email, content: envelopeOf(chat, alice, { blobs: [blob] }).text },
     });
-  /** Access tokens do not live as long. */
-  const forward = (hours: number) => {
-    clock.nowMs += hours * hourMs;
+  /** Time passes, and the clock is set. Access tokens do not live as long. */
+  const forward = (hours: number, setHours = 0) => {
+    clock.nowMs += (hours + setHours) * hourMs;
+    clock.steadyMs += hours * hourMs;
     for (const account of [alice, bob]) renewToken(core, account, clock.nowMs);
   };
   const isOnDisk = (id: BlobId) => existsSync(join(core.config.uploadDir, "blobs", id));
@@ -129,5 +131,79 @@ test("[P10.6] retention deletes the files of what it erases", async () => {
   expect(await chats.eraseBefore(Date.now() - 30 * 24 * hourMs)).toBe(1);
   expect([old, young].map(isOnDisk)).toEqual([false, true]);
   expect(await refusalOf(download(bob, old))).toEqual([404, "not-found"]);
+  await collector.stop();
+});
+
+test("[P10.6] a clock that is put forward by years deletes no upload that is under way, and those left alone a day later", async () => {
+  const { forward, server, alice, chat, collector, send, isOnDisk } = await aliceAndBob();
+  await using _ = server;
+  const bytes = seededBytes(10);
+  const [active, left] = [await createUpload(alice, chat.id, 10), await createUpload(alice, chat.id, 10)];
+  await patch(alice, active, 0, bytes.slice(0, 5));
+  forward(0.1, 3 * 365 * 24);
+  expect(await collector.run()).toBe(0);
+  for (let hour = 0; hour < 23; hour++) {
+    forward(1);
+    expect(await collector.run()).toBe(0);
+  }
+  expect((await patch(alice, active, 5, bytes.slice(5))).status).toBe(204);
+  forward(2);
+  expect(await collector.run()).toBe(1);
+  expect([active, left].map(isOnDisk)).toEqual([true, false]);
+  expect((await send(active)).status).toBe(201);
+  await collector.stop();
+});
+
+test("[P10.6] a clock that is put back by a year deletes no upload that is under way, and those left alone a day later", async () => {
+  const { forward, server, alice, chat, collector, isOnDisk } = await aliceAndBob();
+  await using _ = server;
+  const bytes = seededBytes(10);
+  const [active, left] = [await createUpload(alice, chat.id, 10), await createUpload(alice, chat.id, 10)];
+  forward(0.1, -365 * 24);
+  expect(await collector.run()).toBe(0);
+  for (let hour = 0; hour < 23; hour++) {
+    forward(1);
+    expect(await collector.run()).toBe(0);
+  }
+  await patch(alice, active, 0, bytes.slice(0, 5));
+  forward(2);
+  expect(await collector.run()).toBe(1);
+  expect([active, left].map(isOnDisk)).toEqual([true, false]);
+  // And that one, too, once it is left alone.
+  forward(25);
+  expect(await collector.run()).toBe(1);
+  expect(isOnDisk(active)).toBe(false);
+  await collector.stop();
+});
+
+test("[P10.6] a clock that was wrong for an hour, and is put right, costs no upload under way", async () => {
+  for (const wrongHours of [30, -30, 365 * 24, -365 * 24]) {
+    const { forward, server, alice, chat, collector, send } = await aliceAndBob();
+    await using _ = server;
+    const bytes = seededBytes(10);
+    const id = await createUpload(alice, chat.id, 10);
+    forward(0, wrongHours);
+    await patch(alice, id, 0, bytes.slice(0, 5));
+    expect(await collector.run()).toBe(0);
+    forward(1, -wrongHours);
+    expect(await collector.run()).toBe(0);
+    forward(22);
+    expect(await collector.run()).toBe(0);
+    expect((await patch(alice, id, 5, bytes.slice(5))).status).toBe(204);
+    expect((await send(id)).status).toBe(201);
+    await collector.stop();
+  }
+});
+
+test("[P10.6] a small step of the clock, as machines that are kept right make them, delays nothing by more than itself", async () => {
+  const { forward, server, alice, chat, collector } = await aliceAndBob();
+  await using _ = server;
+  await createUpload(alice, chat.id, 10);
+  for (let hour = 0; hour < 24; hour++) {
+    forward(1, hour % 2 === 0 ? 0.001 : -0.001);
+    expect(await collector.run()).toBe(0);
+  }
+  forward(0.1);
+  expect(await collector.run()).toBe(1);
   await collector.stop();
 });

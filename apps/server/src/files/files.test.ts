@@ -88,6 +88,41 @@ test("[P10.6] byte ranges are answered as RFC 9110 has them", async () => {
   expect((await (await download(alice, empty)).bytes()).length).toBe(0);
 });
 
+test("[P10.6] a download that goes on later is safe: one strong tag per file, and conditions on it are kept", async () => {
+  const { server, alice, chat } = await aliceAndBob();
+  await using _ = server;
+  const bytes = seededBytes(1000);
+  const [id, other] = [await upload(alice, chat, bytes), await upload(alice, chat, bytes)];
+  const etag = (await download(alice, id)).headers.get("etag") ?? "";
+  expect(etag).toBe(`"${id}"`);
+  const range = "bytes=900-";
+  const partial = await download(alice, id, { range, "if-range": etag });
+  expect([partial.status, partial.headers.get("etag")]).toEqual([206, etag]);
+  expect(await partial.bytes()).toEqual(bytes.slice(900));
+  for (const ifRange of [`"${other}"`, `W/${etag}`, new Date().toUTCString()]) {
+    const whole = await download(alice, id, { range, "if-range": ifRange });
+    expect([whole.status, (await whole.bytes()).length]).toEqual([200, 1000]);
+  }
+  const unchanged = await download(alice, id, { range, "if-none-match": `"x", ${etag}` });
+  expect([unchanged.status, unchanged.headers.get("etag"), (await unchanged.bytes()).length]).toEqual([304, etag, 0]);
+  expect((await download(alice, id, { "if-match": '"x"' })).status).toBe(412);
+  // Whoever may not read a file learns nothing from its tag.
+  const eve = await server.account("eve");
+  for (const condition of ["if-none-match", "if-match"])
+    expect(await refusalOf(download(eve, id, { [condition]: etag }))).toEqual([404, "not-found"]);
+});
+
+test("[P10.6] HEAD says of a file what GET would, without its bytes", async () => {
+  const { server, alice, chat } = await aliceAndBob();
+  await using _ = server;
+  const id = await upload(alice, chat, seededBytes(1000));
+  const headers = { authorization: `Bearer ${alice.token}` };
+  const head = await fetch((await download(alice, id)).url, { method: "HEAD", headers });
+  expect([head.status, (await head.bytes()).length]).toEqual([200, 0]);
+  const names = ["content-length", "etag", "accept-ranges", "content-type"];
+  expect(names.map((name) => head.headers.get(name))).toEqual(["1000", `"${id}"`, "bytes", "application/octet-stream"]);
+});
+
 test("[P10.6] in a room, those read a file who may read its message: no former member, no late-comer to joined history", async () => {
   const { server, people } = await startWithPeople();
   await using _ = server;

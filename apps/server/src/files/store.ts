@@ -18,14 +18,21 @@ export interface Quotas {
   /** Null: as much as there is. */
   readonly userBytes: number | null;
   readonly serverBytes: number | null;
+  /** Of what one account has declared and no message refers to. */
+  readonly unnamedBytes: number;
 }
 
 /** What was declared counts, from the beginning of an upload on. Throws `quota-exceeded`. */
-export async function insertBlob(db: Db, { nowMs, ...blob }: NewBlob, { userBytes, serverBytes }: Quotas): Promise<void> {
+export async function insertBlob(db: Db, { nowMs, ...blob }: NewBlob, quotas: Quotas): Promise<void> {
+  const { userBytes, serverBytes, unnamedBytes } = quotas;
   await db.transaction().execute(async (trx) => {
     const exceeds = async (quota: number | null, account: AccountId | null) =>
       quota !== null && (await usedBytes(trx, account)) + blob.bytes > quota;
     if ((await exceeds(userBytes, blob.account)) || (await exceeds(serverBytes, null))) throw new ProtocolError("quota-exceeded");
+    if ((await unnamedBytesOf(trx, blob.account)) + blob.bytes > unnamedBytes) {
+      const message = "You have uploaded too much that was not sent. Send it, cancel it, or wait a day.";
+      throw new ProtocolError("quota-exceeded", message);
+    }
     const is_whole = blob.bytes === 0 ? 1 : 0;
     await trx
       .insertInto("blobs")
@@ -39,6 +46,17 @@ export async function usedBytes(db: Db, account: AccountId | null): Promise<numb
   let query = db.selectFrom("blobs").select(({ fn }) => fn.sum<number | string | null>("bytes").as("used"));
   if (account !== null) query = query.where("account", "=", account);
   return Number((await query.executeTakeFirst())?.used ?? 0);
+}
+
+async function unnamedBytesOf(db: Db, account: AccountId): Promise<number> {
+  const row = await db
+    .selectFrom("blobs")
+    .leftJoin("blob_refs", "blob_refs.blob", "blobs.id")
+    .select(({ fn }) => fn.sum<number | string | null>("bytes").as("used"))
+    .where("account", "=", account)
+    .where("blob_refs.blob", "is", null)
+    .executeTakeFirst();
+  return Number(row?.used ?? 0);
 }
 
 export async function blobOf(db: Db, id: BlobId): Promise<BlobRow | undefined> {
@@ -57,12 +75,14 @@ export async function touchBlob(db: Db, id: BlobId, nowMs: number, isWhole: bool
 
 /** False where a message refers to it: then it stays. */
 export async function deleteUnnamed(db: Db, id: BlobId): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
-    const ref = await trx.selectFrom("blob_refs").select("blob").where("blob", "=", id).executeTakeFirst();
-    if (ref) return false;
-    await trx.deleteFrom("blobs").where("id", "=", id).execute();
-    return true;
-  });
+  return db.transaction().execute((trx) => deleteUnlessNamed(trx, id));
+}
+
+async function deleteUnlessNamed(trx: Db, id: BlobId): Promise<boolean> {
+  const ref = await trx.selectFrom("blob_refs").select("blob").where("blob", "=", id).executeTakeFirst();
+  if (ref) return false;
+  await trx.deleteFrom("blobs").where("id", "=", id).execute();
+  return true;
 }
 
 /** So many rows are looked at in one statement: everybody else waits for it. */
@@ -108,6 +128,25 @@ function deleteStillAbandoned(db: Db, ids: readonly BlobId[], beforeMs: number):
     const abandoned = rows.map(({ id }) => id);
     if (abandoned.length > 0) await trx.deleteFrom("blobs").where("id", "in", abandoned).execute();
     return abandoned;
+  });
+}
+
+/** Those that no message refers to and that were last touched after `afterMs`. */
+export async function touchedAfter(db: Db, afterMs: number): Promise<{ id: BlobId; touched_at_ms: number }[]> {
+  return db
+    .selectFrom("blobs")
+    .leftJoin("blob_refs", "blob_refs.blob", "blobs.id")
+    .select(["blobs.id", "touched_at_ms"])
+    .where("touched_at_ms", ">", afterMs)
+    .where("blob_refs.blob", "is", null)
+    .execute();
+}
+
+/** False where the upload has gone on since, or a message refers to it. */
+export async function deleteIfUntouched(db: Db, id: BlobId, touchedAtMs: number): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const row = await trx.selectFrom("blobs").select("touched_at_ms").where("id", "=", id).executeTakeFirst();
+    return row?.touched_at_ms === touchedAtMs && deleteUnlessNamed(trx, id);
   });
 }
 

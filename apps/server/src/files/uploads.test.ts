@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { type BlobId, type ConversationId, endpoints } from "@cychat/protocol";
+import { type BlobId, type ConversationId, endpoints, limits } from "@cychat/protocol";
+import { envelopeOf } from "../testing/test-chat.ts";
 import { startWithPeople } from "../testing/test-people.ts";
 import { closedSettings, createRoom } from "../testing/test-room.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
@@ -164,6 +165,33 @@ test("[P10.4] what is too large, or more than the quota leaves, is refused befor
   expect((await creating(bob, chat.id, 1000)).status).toBe(201);
 });
 
+test("[P10.4] one account cannot keep the room of everybody by announcing what it does not send", async () => {
+  const config = { maxUploadBytes: 1000, uploadsQuotaBytes: 30_000 };
+  const { server, alice, bob, chat } = await aliceAndBob({ config });
+  await using _ = server;
+  const ids: BlobId[] = [];
+  for (let made = 0; made < 3; made++) ids.push(await createUpload(alice, chat.id, 1000));
+  const refused = creating(alice, chat.id, 1);
+  expect(await refusalOf(refused)).toEqual([413, "quota-exceeded"]);
+  expect((await creating(bob, chat.id, 1000)).status).toBe(201);
+  // What is ended, and what a message names, makes room.
+  expect((await tus(alice, "DELETE", ids[0])).status).toBe(204);
+  expect((await creating(alice, chat.id, 1000)).status).toBe(201);
+  const [, named] = ids as [BlobId, BlobId, BlobId];
+  await patch(alice, named, 0, seededBytes(1000));
+  expect((await creating(alice, chat.id, 1)).status).toBe(413);
+  const { text } = envelopeOf(chat, alice, { blobs: [named] });
+  await alice.call(endpoints.sendMessage, { body: { receiver: bob.email, content: text } });
+  expect((await creating(alice, chat.id, 1000)).status).toBe(201);
+});
+
+test("[P10.4] without a quota for everybody, one account may announce what fills a message, and no more", async () => {
+  const { server, alice, chat } = await aliceAndBob({ config: { maxUploadBytes: 1000 } });
+  await using _ = server;
+  for (let made = 0; made < limits.filesPerMessage; made++) await createUpload(alice, chat.id, 1000);
+  expect(await refusalOf(creating(alice, chat.id, 1))).toEqual([413, "quota-exceeded"]);
+});
+
 test("[P10.4] of two uploads at once that fit alone but not together, one is refused", async () => {
   const { server, alice, chat } = await aliceAndBob({ config: { userQuotaBytes: 1000 } });
   await using _ = server;
@@ -263,13 +291,14 @@ test("other origins upload only where the operator lists them, and the security 
     const asked = { origin, "access-control-request-method": "PATCH" };
     const preflight = await fetch(uploadsUrl(alice, "x"), { method: "OPTIONS", headers: asked });
     expect(preflight.headers.get("access-control-allow-origin")).toBe(allowed);
-    for (const name of ["tus-resumable", "upload-length", "upload-metadata", "upload-offset"])
+    for (const name of ["if-range", "range", "tus-resumable", "upload-length", "upload-metadata", "upload-offset"])
       expect(preflight.headers.get("access-control-allow-headers")?.includes(name) ?? false).toBe(allowed !== null);
     const answers = [await creating(alice, chat.id, 0, { origin }), await tus(alice, "OPTIONS", "", { origin })];
     answers.push(await creating(alice, chat.id, -1, { origin }), await download(alice, "none", { origin }));
     for (const { headers } of answers) {
       expect(headers.get("access-control-allow-origin")).toBe(allowed);
-      expect(headers.get("access-control-expose-headers")?.includes("upload-offset") ?? false).toBe(allowed !== null);
+      for (const name of ["etag", "upload-offset"])
+        expect(headers.get("access-control-expose-headers")?.includes(name) ?? false).toBe(allowed !== null);
       expect(headers.get("access-control-allow-credentials")).toBe(null);
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("content-security-policy")).toContain("default-src 'none'");

@@ -128,6 +128,7 @@ test("every answer carries the security headers; HSTS where people come by https
     expect(headers.get("cross-origin-opener-policy")).toBe("same-origin");
     expect(headers.get("cross-origin-resource-policy")).toBe("same-origin");
     expect(headers.get("permissions-policy")).toContain("geolocation=()");
+    expect(headers.get("permissions-policy")).toContain("microphone=(self)");
     expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     expect(headers.get("strict-transport-security")).toBe(null);
     expect((await fetch(secure.url + path, { redirect: "manual" })).headers.get("strict-transport-security")).toContain(
@@ -138,6 +139,10 @@ test("every answer carries the security headers; HSTS where people come by https
   expect(policy).toContain("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';");
   expect(policy).toContain("require-trusted-types-for 'script'");
   expect(policy).not.toContain("unsafe-inline");
+  // What is played and saved comes from the service worker, under this address; the server has nothing there.
+  expect(policy).toContain("media-src 'self' blob:;");
+  expect(policy).toContain("frame-src 'self';");
+  expect((await fetch(`${plain.url}/stream/${crypto.randomUUID()}`)).status).toBe(404);
   expect(policy).toContain(new URL(plain.url).host);
 });
 

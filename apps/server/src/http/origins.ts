@@ -2,8 +2,8 @@
 import type { Config } from "../config.ts";
 
 /** What a page may send and read beyond what browsers let through: tokens, and what uploads and byte ranges say in headers. */
-const askedHeaders = "authorization, content-type, range, tus-resumable, upload-length, upload-metadata, upload-offset";
-const shownHeaders = "content-range, location, retry-after, tus-resumable, upload-length, upload-offset";
+const askedHeaders = "authorization, content-type, if-range, range, tus-resumable, upload-length, upload-metadata, upload-offset";
+const shownHeaders = "content-range, etag, location, retry-after, tus-resumable, upload-length, upload-offset";
 
 export interface Origins {
   isAllowed(origin: string, request: Request): boolean;

@@ -16,8 +16,7 @@ export interface ClientInfo {
 export type HandlerRequest<E extends EndpointSpec> = EndpointRequest<E> & {
   readonly principal: E["auth"] extends true ? Principal : null;
   readonly client: ClientInfo;
-  /** The header `Range`. */
-  readonly range: string | null;
+  readonly headers: Headers;
 } & (E extends { bodyType: "bytes" } ? { readonly body: RawBody } : unknown);
 
 /** Endpoints without a response schema answer with a `Response` of their own. */
@@ -94,7 +93,7 @@ export class Api {
     const params = endpoint.params && check(endpoint.params, req.param(), "params");
     const query = endpoint.query && check(endpoint.query, req.query(), "query");
     const body = await readEndpointBody(endpoint, request);
-    return { params, query, body, principal, client: this.#options.clientInfo(request), range: request.headers.get("range") };
+    return { params, query, body, principal, client: this.#options.clientInfo(request), headers: request.headers };
   }
 
   #json(endpoint: EndpointSpec, answer: unknown): Response {

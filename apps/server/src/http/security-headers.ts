@@ -15,6 +15,9 @@ function contentSecurityPolicy(host: string): string {
     "font-src 'self'",
     `connect-src 'self'${sockets}`,
     "worker-src 'self'",
+    // The pages that draw a file, which have a policy of their own (web/preview-policy.ts); and large files that are saved
+    // through a frame, which the service worker answers.
+    "frame-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",
     "form-action 'self'",
@@ -30,9 +33,10 @@ const everywhere: readonly (readonly [string, string])[] = [
   ["cross-origin-opener-policy", "same-origin"],
   ["cross-origin-resource-policy", "same-origin"],
   ["x-frame-options", "DENY"],
+  // Voice messages are recorded; nothing else is asked for.
   [
     "permissions-policy",
-    "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(self), payment=(), usb=(), browsing-topics=()",
   ],
 ];
 
@@ -50,8 +54,10 @@ export function createSecurityHeaders(publicUrl: string | null): SecurityHeaders
     add(response, host) {
       const { headers } = response;
       for (const [name, value] of everywhere) headers.set(name, value);
-      if (!headers.has("content-security-policy"))
-        headers.set("content-security-policy", host === undefined ? dataPolicy : contentSecurityPolicy(host));
+      const own = headers.get("content-security-policy");
+      if (own === null) headers.set("content-security-policy", host === undefined ? dataPolicy : contentSecurityPolicy(host));
+      // Both say who may frame it; they must not contradict each other.
+      else if (own.includes("frame-ancestors 'self'")) headers.set("x-frame-options", "SAMEORIGIN");
       if (strictTransport !== null) headers.set("strict-transport-security", strictTransport);
       return response;
     },

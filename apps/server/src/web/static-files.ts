@@ -1,6 +1,7 @@
 // The built web app: files by their exact names, so that no path leads anywhere else.
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
+import { previewPolicy } from "./preview-policy.ts";
 
 export interface StaticFiles {
   /** Null when there is nothing at this path. */
@@ -12,6 +13,8 @@ interface StaticFile {
   readonly type: string;
   readonly etag: string;
   readonly isHashed: boolean;
+  /** Of a page that has its own; see preview-policy.ts. */
+  readonly policy: string | null;
   /** Encodings that the build left beside it. */
   readonly encodings: readonly Encoding[];
 }
@@ -93,6 +96,7 @@ function scan(folder: string): Map<string, StaticFile> {
       type,
       etag: etagOf(path),
       isHashed: urlPath.startsWith("/assets/"),
+      policy: previewPolicy(urlPath, () => readFileSync(path, "utf8")),
       encodings: encodings.filter(({ suffix }) => known.has(name + suffix)),
     });
   }
@@ -120,6 +124,7 @@ function send(request: Request, file: StaticFile): Response {
     etag: file.etag,
     vary: "accept-encoding",
   };
+  if (file.policy !== null) headers["content-security-policy"] = file.policy;
   if (request.headers.get("if-none-match") === file.etag) return new Response(null, { status: 304, headers });
   const accepted = (request.headers.get("accept-encoding") ?? "").split(",").map((item) => item.split(";", 1)[0]?.trim());
   const encoding = file.encodings.find(({ name }) => accepted.includes(name));

@@ -2,17 +2,20 @@
 import Ban from "@lucide/svelte/icons/ban";
 import Bell from "@lucide/svelte/icons/bell";
 import BellOff from "@lucide/svelte/icons/bell-off";
+import Images from "@lucide/svelte/icons/images";
 import Info from "@lucide/svelte/icons/info";
 import ShieldCheck from "@lucide/svelte/icons/shield-check";
 import Trash from "@lucide/svelte/icons/trash-2";
 import UserMinus from "@lucide/svelte/icons/user-minus";
 import UserPlus from "@lucide/svelte/icons/user-plus";
+import { openGallery } from "../gallery/open-gallery.ts";
 import { chat } from "../state/chat.svelte.ts";
 import { attempt, dialogs } from "../state/dialogs.svelte.ts";
 import { explain } from "../state/failure.ts";
 import type { DirectConversation } from "../state/kinds.ts";
 import type { ConversationId } from "../state/types.ts";
 import { conversation as text } from "../strings/chat.ts";
+import { gallery } from "../strings/gallery.ts";
 import { openSafetyNumber } from "../trust/open-trust.ts";
 import type { MenuItem } from "../ui/menu.ts";
 import { addContact } from "./add-contact.ts";
@@ -44,6 +47,7 @@ async function block(view: DirectConversation): Promise<void> {
 export function conversationMenu(view: DirectConversation): readonly MenuItem[] {
   const items: MenuItem[] = [
     { label: text.about, icon: Info, act: () => void openPersonDialog(view.id) },
+    { label: gallery.open, icon: Images, testid: "open-gallery", act: () => openGallery(view) },
     { label: text.safetyNumber, icon: ShieldCheck, testid: "open-safety-number", act: () => void openSafetyNumber(view.id) },
     view.muted
       ? { label: text.unmute, icon: Bell, testid: "unmute", act: () => void mute(view, false) }

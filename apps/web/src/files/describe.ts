@@ -1,6 +1,7 @@
 import type { MessageView } from "@cychat/sdk";
 import { files as text } from "../strings/files.ts";
-import { isPicture, kindOf } from "./kinds.ts";
+import { plausible, wholeTime } from "../voice/duration.ts";
+import { isPicture, isVoice, kindOf } from "./kinds.ts";
 import { plainName } from "./names.ts";
 
 /** A message in one line, where it is not shown itself: its text, or what it carries. */
@@ -15,6 +16,7 @@ function carried(files: MessageView["files"]): string {
   const [only] = files;
   if (only && files.every(isPicture)) return files.length === 1 ? text.photo : text.photos(files.length);
   if (!only || files.length > 1) return text.several(files.length);
+  if (isVoice(only)) return text.voice(wholeTime(plausible(only.durationMs)));
   const kind = kindOf(only);
   return kind === "video" || kind === "audio" ? text[kind] : text.file(plainName(only.name));
 }

@@ -53,3 +53,9 @@ export function playedAs({ name, type }: Named): string | null {
   const byEnding = playable.find(([, all]) => ending !== "" && all.split(" ").includes(ending));
   return playable.find(([known]) => known === type)?.[0] ?? byEnding?.[0] ?? null;
 }
+
+const voiceBytes = 64 * 1000 * 1000;
+
+/** A recording that says how loud it is, and that this page may play. */
+export const isVoice = (file: Named & { readonly size: number; readonly waveform: Uint8Array | null }) =>
+  file.waveform !== null && file.size <= voiceBytes && playedAs(file)?.startsWith("audio/") === true;

@@ -1,8 +1,9 @@
 // Makes of what somebody picked what is sent. Pictures are drawn anew: what a camera wrote into the file (place, time,
-// model) stays behind, and the long side gets no longer than a large screen.
+// model) stays behind, and the long side gets no longer than a large screen. What moves loses it without being made anew.
 import type { FileToSend } from "@cychat/sdk";
 import { thumbnailBytes } from "../limits.ts";
 import { playedAs } from "./kinds.ts";
+import { shed, type Telling, tellingOf } from "./metadata/shed.ts";
 import { fitting, withEnding } from "./names.ts";
 import { type PictureHeader, readPictureHeader } from "./picture-header.ts";
 
@@ -13,28 +14,38 @@ const cheapPngBytes = 1024 * 1024;
 const videoTimeoutMs = 4000;
 const endings: Readonly<Record<string, string>> = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp" };
 
-interface Look {
+export interface Look {
   /** A small picture of it. */
   readonly preview: Blob | null;
-  /** Whether it would be drawn anew. */
-  readonly drawnAnew: boolean;
+  /** Whether it would be drawn anew, or something taken out of it. */
+  readonly treated: "drawn" | "cleaned" | null;
+  /** What it may tell about its sender: as it would be sent, and as the original. */
+  readonly tells: Telling | null;
+  readonly originalTells: Telling | null;
 }
 
 export async function look(file: File): Promise<Look> {
   const picture = await decoded(file);
+  const header = picture?.header ?? null;
   const source = picture?.source ?? (await videoFrame(file));
-  if (!source) return { preview: null, drawnAnew: false };
-  const preview = await encoded(drawn(source, previewPx), "image/webp", 0.8);
-  source.close();
-  return { preview, drawnAnew: picture !== null && !picture.header.moves };
+  const preview = source && (await encoded(drawn(source, previewPx), "image/webp", 0.8));
+  source?.close();
+  const originalTells = tellingOf(file, header);
+  if (header && !header.moves) return { preview, treated: "drawn", tells: null, originalTells };
+  const { removed, tells } = await shed(file, header);
+  return { preview, treated: removed ? "cleaned" : null, tells, originalTells: removed ? originalTells : tells };
 }
 
 export async function prepare(file: File, { original }: { original: boolean }): Promise<FileToSend> {
   const name = fitting(file.name);
   const picture = await decoded(file);
-  if (!picture) return { name, type: file.type.slice(0, 127), blob: file, ...(await described(await videoFrame(file))) };
-  const { header, source } = picture;
-  if (original || header.moves) return { name, type: header.type, blob: file, ...(await described(source)) };
+  const { header = null } = picture ?? {};
+  if (!picture || !header || original || header.moves) {
+    const { blob } = original ? { blob: file } : await shed(file, header);
+    const type = header?.type ?? file.type.slice(0, 127);
+    return { name, type, blob, ...(await described(picture?.source ?? (await videoFrame(file)))) };
+  }
+  const { source } = picture;
   const canvas = drawn(source, longSidePx);
   const blob = await drawnAnew(canvas, header);
   const { thumbnail } = await described(source);

@@ -1,16 +1,19 @@
 // What one can do with a room, from its menu, its bars and its panel.
+import Images from "@lucide/svelte/icons/images";
 import Link from "@lucide/svelte/icons/link";
 import LogOut from "@lucide/svelte/icons/log-out";
 import Settings from "@lucide/svelte/icons/settings-2";
 import Trash from "@lucide/svelte/icons/trash-2";
 import UserPlus from "@lucide/svelte/icons/user-plus";
 import Users from "@lucide/svelte/icons/users";
+import { hasGallery, openGallery } from "../gallery/open-gallery.ts";
 import { listMenu } from "../sidebar/actions.ts";
 import { chat } from "../state/chat.svelte.ts";
 import { attempt, dialogs } from "../state/dialogs.svelte.ts";
 import type { RoomConversation } from "../state/kinds.ts";
 import { panelPath, router } from "../state/router.svelte.ts";
 import { conversation as conversationText } from "../strings/chat.ts";
+import { gallery } from "../strings/gallery.ts";
 import { roomPane, roomMenu as text } from "../strings/room-dialogs.ts";
 import type { MenuItem } from "../ui/menu.ts";
 import { explainRoom } from "./explain-room.ts";
@@ -58,7 +61,10 @@ async function deleteMine(view: RoomConversation): Promise<void> {
 export function roomMenu(view: RoomConversation): readonly MenuItem[] {
   const { id, room, state } = view;
   const isMember = room.standing === "member" && state !== "former";
-  const items: MenuItem[] = [{ label: text.members, icon: Users, testid: "open-members", act: () => router.go(panelPath(id)) }];
+  const items: MenuItem[] = [
+    { label: text.members, icon: Users, testid: "open-members", act: () => router.go(panelPath(id, "members")) },
+  ];
+  if (hasGallery(view)) items.push({ label: gallery.open, icon: Images, testid: "open-gallery", act: () => openGallery(view) });
   if (isMember)
     items.push({ label: text.settings, icon: Settings, testid: "room-settings", act: () => void openRoomSettings(id) });
   if (isMember && room.rights.invite)

@@ -1,8 +1,9 @@
 import { openContacts } from "../contacts/open-contacts.ts";
+import { hasGallery } from "../gallery/open-gallery.ts";
 import { openCreateRoom, openJoinRoom } from "../rooms/open-rooms.ts";
 import { chat } from "../state/chat.svelte.ts";
 import { dialogs } from "../state/dialogs.svelte.ts";
-import { chatPath, panelPath, router } from "../state/router.svelte.ts";
+import { chatPath, type Panel, panelPath, router } from "../state/router.svelte.ts";
 import { openShortcuts } from "./open-shortcuts.ts";
 import { openSwitcher } from "./open-switcher.ts";
 import { isApple } from "./platform.ts";
@@ -28,16 +29,18 @@ function onLetter(key: string): boolean {
   if (key === "c") void openContacts();
   else if (key === "r") void openCreateRoom();
   else if (key === "j") void openJoinRoom();
-  else if (key === "m") return togglePanel();
+  else if (key === "m") return togglePanel("members");
+  else if (key === "f") return togglePanel("files");
   else return false;
   return true;
 }
 
-function togglePanel(): boolean {
+function togglePanel(panel: Panel): boolean {
   const { route } = router;
-  if (route.page !== "chat" || !route.conversation || !chat.conversation(route.conversation)?.room) return false;
-  if (route.panel) router.back(chatPath(route.conversation));
-  else router.go(panelPath(route.conversation));
+  const view = route.page === "chat" && route.conversation ? chat.conversation(route.conversation) : null;
+  if (route.page !== "chat" || !view || (panel === "members" ? view.room === null : !hasGallery(view))) return false;
+  if (route.panel === panel) router.back(chatPath(view.id));
+  else router.go(panelPath(view.id, panel), { replace: route.panel !== null });
   return true;
 }
 

@@ -13,9 +13,17 @@ import { rooms } from "../strings/rooms.ts";
 import { isDirect } from "./kinds.ts";
 import { RoomPeople } from "./room-people.svelte.ts";
 import { Timeline } from "./timeline.svelte.ts";
-import type { AccountId, ConversationId } from "./types.ts";
+import type { AccountId, ConversationId, MessageId } from "./types.ts";
 
 const keptTimelines = 24;
+
+/** What became of messages of a conversation. */
+export interface MessageChanges {
+  readonly messages: readonly MessageView[];
+  readonly removed: readonly MessageId[];
+  /** Some may have been missed: what is shown is read again. */
+  readonly isPartial: boolean;
+}
 
 class ChatState {
   client!: ChatClient;
@@ -50,6 +58,7 @@ class ChatState {
   readonly #people = new Map<ConversationId, RoomPeople>();
   readonly #roomListeners = new Set<(conversation: ConversationId) => void>();
   readonly #accountListeners = new Set<() => void>();
+  readonly #messageListeners = new Map<ConversationId, Set<(changes: MessageChanges) => void>>();
   readonly #ringListeners = new Set<(conversation: ConversationId, message: MessageView) => void>();
 
   async start(client: ChatClient): Promise<void> {
@@ -124,6 +133,16 @@ class ChatState {
     return () => this.#roomListeners.delete(listener);
   }
 
+  /** Hears of new, changed and removed messages of a conversation. */
+  onMessages(conversation: ConversationId, listener: (changes: MessageChanges) => void): () => void {
+    const listeners = this.#messageListeners.get(conversation) ?? new Set();
+    this.#messageListeners.set(conversation, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#messageListeners.delete(conversation);
+    };
+  }
+
   /** Hears when nobody is logged in any more, or somebody else: what was theirs is let go of. */
   onOtherAccount(listener: () => void): () => void {
     this.#accountListeners.add(listener);
@@ -153,9 +172,11 @@ class ChatState {
         break;
       case "messages":
         this.#timelines.get(event.conversation)?.apply(event.messages);
+        this.#tell(event.conversation, { messages: event.messages });
         break;
       case "removed":
         this.#timelines.get(event.conversation)?.remove(event.ids);
+        this.#tell(event.conversation, { removed: event.ids });
         break;
       case "room":
         this.#people.get(event.conversation)?.changed();
@@ -168,6 +189,11 @@ class ChatState {
         void this.#resync();
         break;
     }
+  }
+
+  #tell(conversation: ConversationId, changes: Partial<MessageChanges>): void {
+    const all: MessageChanges = { messages: [], removed: [], isPartial: false, ...changes };
+    for (const listener of this.#messageListeners.get(conversation) ?? []) listener(all);
   }
 
   #take(views: readonly ConversationView[]): void {
@@ -218,6 +244,7 @@ class ChatState {
     if (session.status !== "ready") return;
     await this.#readLists();
     for (const people of this.#people.values()) people.changed();
+    for (const conversation of this.#messageListeners.keys()) this.#tell(conversation, { isPartial: true });
     await Promise.all([...this.#timelines.values()].map((timeline) => timeline.readAgain()));
   }
 }

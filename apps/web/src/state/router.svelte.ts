@@ -2,26 +2,31 @@ import type { ConversationId } from "./types.ts";
 
 export type Route =
   | { readonly page: "login" | "register" | "profile" | "join" }
-  /** `panel`: who is in the room, beside it or over it. */
-  | { readonly page: "chat"; readonly conversation: ConversationId | null; readonly panel: boolean };
+  /** `panel`: what stands beside the conversation, or over it. */
+  | { readonly page: "chat"; readonly conversation: ConversationId | null; readonly panel: Panel | null };
+
+/** `members`: who is in the room; `files`: what was sent. */
+const panels = ["members", "files"] as const;
+export type Panel = (typeof panels)[number];
 
 export const chatPath = (conversation: ConversationId) => `/chat/${conversation}`;
-export const panelPath = (conversation: ConversationId) => `/chat/${conversation}/members`;
+export const panelPath = (conversation: ConversationId, panel: Panel) => `/chat/${conversation}/${panel}`;
 
 const pages = ["login", "register", "profile", "join"] as const;
 
 function parse(path: string): Route | null {
   const [, first, second, third, fourth] = path.replace(/\/+$/, "").split("/");
-  if (fourth !== undefined || (third !== undefined && third !== "members")) return null;
+  const panel = panels.find((name) => name === third) ?? null;
+  if (fourth !== undefined || (third !== undefined && panel === null)) return null;
   const page = second === undefined ? pages.find((name) => name === first) : undefined;
   if (page) return { page };
   if (first !== "chat") return null;
-  return { page: "chat", conversation: (second as ConversationId | undefined) ?? null, panel: third !== undefined };
+  return { page: "chat", conversation: (second as ConversationId | undefined) ?? null, panel };
 }
 
 class Router {
   path = $state(location.pathname);
-  readonly route: Route = $derived(parse(this.path) ?? { page: "chat", conversation: null, panel: false });
+  readonly route: Route = $derived(parse(this.path) ?? { page: "chat", conversation: null, panel: null });
 
   constructor() {
     addEventListener("popstate", () => {

@@ -1,5 +1,6 @@
 // What was picked for a conversation and is not sent yet. It outlives the screen: one may look elsewhere and come back.
 import type { FileQuota } from "@cychat/sdk";
+import type { Look } from "../files/prepare.ts";
 import { filesPerMessage } from "../limits.ts";
 import { files as fileText, tray as text } from "../strings/files.ts";
 import { codeOf, explain } from "./failure.ts";
@@ -7,14 +8,15 @@ import { newMessageId } from "./message-id.ts";
 import type { Mentions, Timeline } from "./timeline.svelte.ts";
 import type { MessageId } from "./types.ts";
 
-export interface TrayFile {
+export interface TrayFile extends Omit<Look, "preview"> {
   readonly id: number;
   readonly file: File;
   /** The address of a small picture of it. */
   readonly preview: string | null;
-  /** Whether it is drawn anew unless the original is asked for. */
-  readonly drawnAnew: boolean;
 }
+
+/** Until it was looked at. */
+const unknown = { preview: null, treated: null, tells: null, originalTells: null } as const;
 
 interface Sending {
   readonly stage: "preparing" | "encrypting";
@@ -33,7 +35,9 @@ export class Tray {
   /** Who shows the caption empties it; without anybody the stored draft is emptied. */
   onsent: (() => void) | null = null;
   readonly bytes = $derived(this.files.reduce((sum, { file }) => sum + file.size, 0));
-  readonly hasPictures = $derived(this.files.some(({ drawnAnew }) => drawnAnew));
+  /** Whether originals would be something else. */
+  readonly hasPictures = $derived(this.files.some(({ treated }) => treated === "drawn"));
+  readonly hasCleaned = $derived(this.files.some(({ treated }) => treated === "cleaned"));
   #quota: FileQuota | null = null;
   #abort: AbortController | null = null;
   /** The same content asked for again is the same message. */
@@ -46,7 +50,7 @@ export class Tray {
     if (picked.length === 0 || this.sending) return;
     const fitting = picked.slice(0, Math.max(0, filesPerMessage - this.files.length));
     const left = picked.length - fitting.length;
-    const added = fitting.map((file): TrayFile => ({ id: this.#next++, file, preview: null, drawnAnew: false }));
+    const added = fitting.map((file): TrayFile => ({ id: this.#next++, file, ...unknown }));
     this.problem = left > 0 ? text.tooMany(filesPerMessage, left) : null;
     this.#set([...this.files, ...added]);
     await Promise.all([this.#refuseTooLarge(added), this.#look(added)]);
@@ -116,7 +120,9 @@ export class Tray {
     const files = [];
     // One after the other: an opened photo takes fifty times its file's size.
     for (const { file } of this.files) {
-      const ready = await prepare(file, { original: this.originals });
+      const ready = await prepare(file, { original: this.originals }).catch((error) => {
+        throw isUnreadable(error) ? new Refusal(text.unreadable(file.name)) : error;
+      });
       signal.throwIfAborted();
       const { maxUploadBytes = Number.POSITIVE_INFINITY } = this.#quota ?? {};
       if (ready.blob.size > maxUploadBytes) throw new Refusal(text.tooLargeInside(ready.name, maxUploadBytes));
@@ -147,10 +153,13 @@ export class Tray {
   async #look(added: readonly TrayFile[]): Promise<void> {
     const { look } = await loadPrepare();
     for (const { id, file } of added) {
-      const { preview, drawnAnew } = await look(file).catch(() => ({ preview: null, drawnAnew: false }));
+      const { preview, ...seen } = await look(file).catch((error): Look => {
+        if (isUnreadable(error)) this.problem = text.unreadable(file.name);
+        return unknown;
+      });
       if (!this.files.some((item) => item.id === id)) continue;
       const url = preview && URL.createObjectURL(preview);
-      this.files = this.files.map((item) => (item.id === id ? { ...item, preview: url, drawnAnew } : item));
+      this.files = this.files.map((item) => (item.id === id ? { ...item, ...seen, preview: url } : item));
     }
   }
 
@@ -163,8 +172,11 @@ export class Tray {
 /** Said by the tray itself. */
 class Refusal extends Error {}
 
+/** It was moved or changed since it was picked, or the browser may not open it. */
+const isUnreadable = (error: unknown) => error instanceof DOMException && /^Not(Readable|Found)Error$/.test(error.name);
+
 function reasonOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
-  if (error instanceof DOMException && /^Not(Readable|Found)Error$/.test(error.name)) return text.unreadable;
-  return codeOf(error) ? explain(error, { offline: fileText.waiting }) : text.failed;
+  const known = { offline: fileText.waiting, "file-unreadable": text.oneUnreadable, "file-changed": text.changed };
+  return codeOf(error) ? explain(error, known) : text.failed;
 }

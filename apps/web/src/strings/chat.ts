@@ -184,6 +184,7 @@ export const shortcuts = {
     [["R"], "Make a room"],
     [["J"], "Join a room"],
     [["M"], "Show or hide who is in the room"],
+    [["F"], "Show or hide media and files"],
     [["Alt", "↑"], "Previous chat"],
     [["Alt", "↓"], "Next chat"],
     [["Alt", "Shift", "↓"], "Next unread chat"],

@@ -30,6 +30,7 @@ export const files = {
   photos: (n: number) => `📷 ${number(n)} photos`,
   video: "🎬 Video",
   audio: "🎵 Audio",
+  voice: (time: string) => `🎤 Voice message, ${time}`,
   file: (name: string) => `File: ${name}`,
   several: (n: number) => `${number(n)} files`,
   withCaption: (what: string, caption: string) => `${what}: ${caption}`,
@@ -40,18 +41,24 @@ export const files = {
   downloadShort: "Download",
   stop: (name: string) => `Stop downloading ${name}`,
   play: (name: string) => `Play ${name}`,
-  closePlayer: "Close the player",
+  closePlayer: (name: string) => `Close the player of ${name}`,
+  speed: "Playback speed",
+  speedOf: (rate: number) => `${number(rate)}×`,
   cannotPlay: "This browser cannot play it. Download it instead.",
   notAPicture: "This cannot be shown as a picture.",
   receiving: (name: string) => `Receiving ${name}`,
   uploading: "Sending the files",
   waiting: "Waiting for the connection",
   almost: "Almost there…",
+  paused: "Paused",
+  pauseUpload: "Pause",
+  resumeUpload: "Go on",
   cancelUpload: "Do not send",
 
   damaged: "This file is damaged and was not opened. Ask for it to be sent again.",
   gone: "The server does not have this file any more. Ask for it to be sent again.",
   offline: "You are offline. It can be opened when you are back.",
+  goesOnOnline: "You are offline. It goes on when you are back.",
   notOpened: "It could not be opened. Try again.",
 
   viewer: "Pictures",
@@ -75,6 +82,21 @@ export const tray = {
   originals: "Send the originals",
   originalsOn: "Sent exactly as they are. Location data stays inside.",
   originalsOff: "Pictures are made smaller. Where they were taken is left out.",
+  cleanedOff: "Where they were made, when, and with what is left out.",
+  originalsOffAll: "Pictures are made smaller. Where files were made, when, and with what is left out.",
+  /** Of a file that goes out with what its program or camera wrote into it. */
+  tells: "Keeps its details",
+  tellsMore: (name: string) => `${name} keeps its details. What are they?`,
+  telling: {
+    picture: (name: string) =>
+      `“${name}” is sent exactly as it is. A picture may say where and when it was taken, and with which camera or phone.`,
+    video: (name: string) =>
+      `“${name}” is sent exactly as it is. A video may say where and when it was recorded, and with which camera or phone.`,
+    audio: (name: string) =>
+      `“${name}” is sent exactly as it is. A recording may say when it was made and with what, and carry a title or names.`,
+    document: (name: string) =>
+      `“${name}” is sent exactly as it is. A document may name who wrote it, when, and with which program.`,
+  },
   drop: "Drop files to add them",
   dropHint: (name: string) => `They are sent to ${name} once you press Send`,
   preparing: "Preparing…",
@@ -89,7 +111,11 @@ export const tray = {
     `${number(n)} files were not added: this server takes files of up to ${size(max)}.`,
   noRoom: (left: number) => `There is not enough room for these files: ${size(left)} are left for yours on this server.`,
   folder: "A folder cannot be sent. Choose the files in it, or pack it into a ZIP file.",
-  unreadable: "A file could not be read. It may have been moved or changed: remove it and choose it again.",
+  unreadable: (name: string) =>
+    `“${name}” cannot be read: it was moved or changed since you chose it, or this browser may not open it. Remove it and choose it again.`,
+  oneUnreadable:
+    "A file cannot be read: it was moved or changed since you chose it, or this browser may not open it. Remove it and choose it again.",
+  changed: "A file was changed while it was read. Remove it and choose it again.",
   notNow: "Files cannot be added right now.",
   failed: "The files were not sent. They are all still here.",
 } as const;

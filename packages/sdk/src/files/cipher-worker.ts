@@ -18,8 +18,9 @@ type Question =
   | { readonly id: number; readonly bytes: Bytes | null };
 
 type Answer =
-  | { readonly id: number; readonly value: Bytes; readonly done: boolean }
-  | { readonly id: number; readonly done: true }
+  | { readonly id: number; readonly segment: Blob }
+  /** `hash`: of a blob that was encrypted. */
+  | { readonly id: number; readonly done: true; readonly hash: Bytes | undefined }
   | { readonly id: number; readonly read: readonly [from: number, to: number] }
   | { readonly id: number; readonly code: string; readonly message: string };
 
@@ -40,13 +41,9 @@ interface OpenWorker extends WorkerPort {
 export function serveFileCipher(port: WorkerPort, cipher: FileCipher = fileCipherHere()): void {
   const running = new Map<
     number,
-    { readonly steps: AsyncGenerator<Bytes, Bytes | undefined>; given: (bytes: Bytes | null) => void }
+    { readonly steps: AsyncGenerator<Blob, Bytes | undefined>; given: (bytes: Bytes | null) => void }
   >();
-  const post = (answer: Answer, ...bytes: Bytes[]) =>
-    port.postMessage(
-      answer,
-      bytes.map(({ buffer }) => buffer),
-    );
+  const post = (answer: Answer) => port.postMessage(answer, []);
 
   function begin(id: number, work: Work): void {
     const read: ReadBytes = async (from, to) => {
@@ -68,12 +65,9 @@ export function serveFileCipher(port: WorkerPort, cipher: FileCipher = fileCiphe
     const job = running.get(id);
     if (job === undefined) return;
     try {
-      const { value, done = false } = await job.steps.next();
-      if (done) running.delete(id);
-      // Some segments are parts of larger buffers.
-      const own = value instanceof Uint8Array ? (value.byteLength === value.buffer.byteLength ? value : value.slice()) : null;
-      if (own === null) post({ id, done: true });
-      else post({ id, value: own, done }, own);
+      const step = await job.steps.next();
+      if (step.done === true) running.delete(id);
+      post(step.done === true ? { id, done: true, hash: step.value } : { id, segment: step.value });
     } catch (error) {
       running.delete(id);
       const { code, message } = toClientError(error);
@@ -112,8 +106,8 @@ export function fileCipherIn(openWorker: () => OpenWorker, otherwise: FileCipher
   async function* run<R extends Bytes | undefined>(
     work: Work,
     read: ReadBytes | null,
-    instead: () => AsyncGenerator<Bytes, R>,
-  ): AsyncGenerator<Bytes, R> {
+    instead: () => AsyncGenerator<Blob, R>,
+  ): AsyncGenerator<Blob, R> {
     link ??= WorkerLink.open(openWorker);
     if (link === null) return yield* instead();
     const own = link;
@@ -122,8 +116,8 @@ export function fileCipherIn(openWorker: () => OpenWorker, otherwise: FileCipher
       for (;;) {
         const step = await job.next();
         if (step === "no-worker") break;
-        if (step.done) return step.value as R;
-        yield step.value as Bytes;
+        if ("done" in step) return step.hash as R;
+        yield step.segment;
       }
     } finally {
       job.end();
@@ -141,10 +135,7 @@ export function fileCipherIn(openWorker: () => OpenWorker, otherwise: FileCipher
   };
 }
 
-interface Step {
-  readonly value: Bytes | undefined;
-  readonly done: boolean;
-}
+type Step = Extract<Answer, { done: true } | { segment: Blob }>;
 
 interface Job {
   next(): Promise<Step | "no-worker">;
@@ -197,7 +188,8 @@ class WorkerLink {
         }
         this.#hasAnswered = true;
         if ("code" in answer) throw this.#failures.get(id) ?? new ClientError(answer.code, answer.message);
-        return { value: "value" in answer ? answer.value : undefined, done: "done" in answer && answer.done };
+        if ("read" in answer) throw new ClientError("internal");
+        return answer;
       },
       end: () => {
         this.#jobs.delete(id);

@@ -1,5 +1,5 @@
 // Opening the files of messages: whole, or the part of one that is asked for.
-import { blobLength, FileReading, type FileSecret, type NewFileHasher, type ReadBytes } from "@cychat/crypto";
+import { blobLength, FileReading, type FileSecret, type ReadBytes } from "@cychat/crypto";
 import { type ConversationId, limits, type MessageId } from "@cychat/protocol";
 import type { ChatApi } from "../client-api.ts";
 import { ClientError, isTransient } from "../client-error.ts";
@@ -7,12 +7,15 @@ import type { Directory } from "../conversations/directory.ts";
 import type { Core } from "../core.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { refusalOf } from "../transport/http.ts";
-import { keptBytes } from "./kept-files.ts";
+import type { FileCipher } from "./file-cipher.ts";
+import type { ReadBlob } from "./growing-file.ts";
+import { keptFile } from "./kept-files.ts";
 
 interface DownloadsParts {
   readonly core: Core;
   readonly directory: Directory;
   readonly outbox: Outbox;
+  readonly cipher: FileCipher;
 }
 
 type OpenOptions = NonNullable<Parameters<ChatApi["openFile"]>[3]>;
@@ -29,6 +32,8 @@ interface Found extends FileSecret {
 interface Pass {
   readonly reading: FileReading;
   signal: AbortSignal | undefined;
+  /** Where a named reader goes on. */
+  at: number;
   /** When what was asked for before is there. */
   turn: Promise<unknown>;
 }
@@ -38,45 +43,43 @@ const windowBytes = 64 * (limits.fileChunkBytes + 16);
 const windowTimeoutMs = 120_000;
 const maxAttempts = 5;
 const rememberedPasses = 16;
-/** Of segments that become one piece of a blob. */
-const segmentsPerPart = 4;
 
 export class Downloads {
   readonly #passes = new Map<string, Pass>();
 
-  constructor(
-    readonly parts: DownloadsParts,
-    readonly newHasher: NewFileHasher,
-  ) {}
+  constructor(readonly parts: DownloadsParts) {}
 
   async open(conversation: ConversationId, id: MessageId, index: number, options: OpenOptions = {}): Promise<Blob> {
     const { size, hash, bytes, ...secret } = await this.#find(conversation, id, index);
-    const { fileCipher } = this.parts.core.environment;
-    return gather(fileCipher.open(secret, size, hash, readAhead(bytes(options.signal), blobLength(size))), options);
+    return gather(this.parts.cipher.open(secret, size, hash, readAhead(bytes(options.signal), blobLength(size))), options);
   }
 
   async read(
     conversation: ConversationId,
     id: MessageId,
     index: number,
-    { from, to, reader = "", signal }: ReadOptions,
+    { from, to, reader, signal }: ReadOptions,
   ): Promise<Bytes> {
     if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && to >= from))
       throw new ClientError("malformed-request");
     signal?.throwIfAborted();
-    const key = `${conversation} ${id} ${index} ${reader}`;
+    const key = `${conversation} ${id} ${index} ${reader ?? ""}`;
     const pass = this.#passes.get(key) ?? (await this.#begin(conversation, id, index));
     this.#remember(key, pass);
-    const result = pass.turn.then(() => {
+    const result = pass.turn.then(async () => {
       signal?.throwIfAborted();
+      if (reader !== undefined && from !== pass.at) throw new ClientError("interrupted", "This was interrupted. Begin anew.");
       pass.signal = signal;
-      return pass.reading.bytes(from, to);
+      const bytes = await pass.reading.bytes(from, to);
+      pass.at = from + bytes.length;
+      return bytes;
     });
     pass.turn = result.catch(() => {});
     try {
       return await result;
     } catch (error) {
-      this.#passes.delete(key);
+      // What failed for want of a connection may be asked for again.
+      if (!isTransient(error)) this.#passes.delete(key);
       throw error;
     }
   }
@@ -85,8 +88,9 @@ export class Downloads {
     const { size, hash, bytes, ...secret } = await this.#find(conversation, id, index);
     const read: ReadBytes = (from, to) => bytes(pass.signal)(from, to);
     const pass: Pass = {
-      reading: new FileReading(secret, size, hash, read, this.newHasher),
+      reading: new FileReading(secret, size, hash, read, this.parts.core.environment.newFileHasher),
       signal: undefined,
+      at: 0,
       turn: Promise.resolve(),
     };
     return pass;
@@ -106,7 +110,7 @@ export class Downloads {
       const file = waiting.files[index];
       if (file === undefined) throw new ClientError("not-found");
       const { key, prefix, size, hash } = file;
-      return { key, prefix, size, hash, bytes: () => keptBytes(core.store, id, index) };
+      return { key, prefix, size, hash, bytes: () => bytesOf(keptFile(core.store, id, index)) };
     }
     const { history, record } = directory.get(conversation);
     const file = (await history.find(id, record.fromSeq, record.toSeq))?.files?.[index];
@@ -167,20 +171,21 @@ function readAhead(read: ReadBytes, length: number): ReadBytes {
   };
 }
 
-/** All of it or nothing. Handed to the browser piece by piece, which need not keep them in memory. */
-async function gather(opening: AsyncGenerator<Bytes>, { progress, signal }: OpenOptions): Promise<Blob> {
-  const whole: Blob[] = [];
-  let parts: Bytes[] = [];
+const bytesOf =
+  (read: ReadBlob): ReadBytes =>
+  async (from, to) =>
+    new Uint8Array(await (await read(from, to)).arrayBuffer());
+
+/** All of it or nothing. */
+async function gather(opening: AsyncGenerator<Blob>, { progress, signal }: OpenOptions): Promise<Blob> {
+  const segments: Blob[] = [];
   let size = 0;
-  for await (const bytes of opening) {
+  for await (const segment of opening) {
     signal?.throwIfAborted();
-    parts.push(bytes);
-    size += bytes.length;
-    if (parts.length < segmentsPerPart) continue;
-    whole.push(new Blob(parts));
-    parts = [];
+    segments.push(segment);
+    size += segment.size;
     progress?.(size);
   }
   progress?.(size);
-  return new Blob([...whole, ...parts], { type: "application/octet-stream" });
+  return new Blob(segments, { type: "application/octet-stream" });
 }

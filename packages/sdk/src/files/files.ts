@@ -6,14 +6,16 @@ import { ClientError, isTransient } from "../client-error.ts";
 import type { Core } from "../core.ts";
 import type { Messaging } from "../messages/messaging.ts";
 import type { OutboxFile } from "../store/tables.ts";
+import type { FileCipher } from "./file-cipher.ts";
 import { GrowingFile } from "./growing-file.ts";
-import { beginFiles, dropFiles, endFiles, keepFile, keptBytes } from "./kept-files.ts";
+import { beginFiles, dropFiles, endFiles, keepFile, keptFile } from "./kept-files.ts";
 import type { Uploads } from "./uploads.ts";
 
 interface FilesParts {
   readonly core: Core;
   readonly messaging: Messaging;
   readonly uploads: Uploads;
+  readonly cipher: FileCipher;
 }
 
 type SendOptions = NonNullable<Parameters<ChatApi["sendFiles"]>[2]>;
@@ -98,12 +100,12 @@ export class Files {
     progress: (bytes: number) => void,
     signal: AbortSignal | undefined,
   ): Promise<OutboxFile> {
-    const { core, uploads } = this.parts;
+    const { core, uploads, cipher } = this.parts;
     const secret = generateFileSecret();
-    const growing = new GrowingFile(keptBytes(core.store, id, index));
+    const growing = new GrowingFile(keptFile(core.store, id, index));
     uploads.beginEarly({ id, index, conversation, size: blob.size, read: growing.read });
     try {
-      const sealing = core.environment.fileCipher.seal(secret, blob);
+      const sealing = cipher.seal(secret, blob);
       const hash = await keepFile(core.store, { id, index }, stoppable(sealing, signal), blob.size, (segment, bytes) => {
         growing.add(segment);
         progress(bytes);
@@ -130,7 +132,7 @@ export class Files {
 }
 
 /** Ends with the signal's reason between two segments. */
-async function* stoppable(sealing: AsyncGenerator<Bytes, Bytes>, signal: AbortSignal | undefined): AsyncGenerator<Bytes, Bytes> {
+async function* stoppable(sealing: AsyncGenerator<Blob, Bytes>, signal: AbortSignal | undefined): AsyncGenerator<Blob, Bytes> {
   try {
     for (;;) {
       signal?.throwIfAborted();

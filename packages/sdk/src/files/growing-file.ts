@@ -1,25 +1,27 @@
 // A blob that is still being encrypted, for whoever reads it already: waits for what is not there yet.
-import { fileSegmentBytes, type ReadBytes } from "@cychat/crypto";
+import { fileSegmentBytes } from "@cychat/crypto";
 
 /** As many segments are kept at hand; what is older is read from where it was stored. */
-const segmentsAtHand = 12;
+const segmentsAtHand = 6;
+
+export type ReadBlob = (from: number, to: number) => Promise<Blob>;
 
 export class GrowingFile {
-  readonly #recent = new Map<number, Uint8Array>();
+  readonly #recent = new Map<number, Blob>();
   #length = 0;
   #isWhole = false;
   #failure: { readonly error: unknown } | null = null;
   #grown = Promise.withResolvers<void>();
 
   /** `stored` reads what was added and is no longer at hand. */
-  constructor(readonly stored: ReadBytes) {}
+  constructor(readonly stored: ReadBlob) {}
 
-  /** Of `fileSegmentBytes`, the last one fewer or as many. */
-  add(segment: Uint8Array): void {
+  /** Of `fileSegmentBytes`, the last one fewer or as many; stored already. */
+  add(segment: Blob): void {
     const number = this.#length / fileSegmentBytes;
     this.#recent.set(number, segment);
     this.#recent.delete(number - segmentsAtHand);
-    this.#length += segment.length;
+    this.#length += segment.size;
     this.#wake();
   }
 
@@ -34,24 +36,36 @@ export class GrowingFile {
     this.#wake();
   }
 
-  readonly read: ReadBytes = async (from, to) => {
+  readonly read: ReadBlob = async (from, to) => {
     while (this.#length < to && !this.#isWhole && this.#failure === null) await this.#grown.promise;
     if (this.#failure !== null) throw this.#failure.error;
-    const bytes = new Uint8Array(Math.max(0, Math.min(to, this.#length) - from));
-    for (let at = from; at < from + bytes.length; ) {
-      const number = Math.floor(at / fileSegmentBytes);
+    const end = Math.min(to, this.#length);
+    return piecedTogether(from, end, async (number) => {
       const start = number * fileSegmentBytes;
-      const end = Math.min(start + fileSegmentBytes, from + bytes.length);
-      const piece = this.#recent.get(number)?.subarray(at - start, end - start) ?? (await this.stored(at, end));
-      if (piece.length === 0) return bytes.subarray(0, at - from);
-      bytes.set(piece, at - from);
-      at += piece.length;
-    }
-    return bytes;
+      return this.#recent.get(number) ?? this.stored(start, Math.min(start + fileSegmentBytes, this.#length));
+    });
   };
 
   #wake(): void {
     this.#grown.resolve();
     this.#grown = Promise.withResolvers<void>();
   }
+}
+
+/** Bytes of a blob that lies in segments; fewer than asked for from where a segment is gone. */
+export async function piecedTogether(
+  from: number,
+  to: number,
+  segmentAt: (number: number) => Promise<Blob | undefined>,
+): Promise<Blob> {
+  const pieces: Blob[] = [];
+  for (let at = from; at < to; ) {
+    const number = Math.floor(at / fileSegmentBytes);
+    const start = at - number * fileSegmentBytes;
+    const piece = (await segmentAt(number))?.slice(start, start + to - at);
+    if (piece === undefined || piece.size === 0) break;
+    pieces.push(piece);
+    at += piece.size;
+  }
+  return new Blob(pieces);
 }

@@ -1,14 +1,15 @@
 // Files that wait to be sent, encrypted already, in segments: they outlive the page, and the disk never sees them in clear.
-import { blobLength, fileSegmentBytes, type ReadBytes } from "@cychat/crypto";
+import { blobLength, fileSegmentBytes } from "@cychat/crypto";
 import { limits, type MessageId } from "@cychat/protocol";
 import type { Store, Write } from "../store/store.ts";
 import { type OutboxRecord, tables } from "../store/tables.ts";
+import { piecedTogether, type ReadBlob } from "./growing-file.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const plainSegmentBytes = (fileSegmentBytes / (limits.fileChunkBytes + 16)) * limits.fileChunkBytes;
 /** A write waits for the disk. */
-const segmentsPerWrite = 4;
+const segmentsPerWrite = 2;
 
 const groupOf = (id: MessageId, index: number): string => `${id}/${index}`;
 
@@ -56,13 +57,13 @@ export async function dropUnfinishedFiles(store: Store): Promise<void> {
 export async function keepFile(
   store: Store,
   place: { readonly id: MessageId; readonly index: number },
-  sealing: AsyncGenerator<Bytes, Bytes>,
+  sealing: AsyncGenerator<Blob, Bytes>,
   size: number,
-  onSegment: (segment: Bytes, encryptedBytes: number) => void,
+  onSegment: (segment: Blob, encryptedBytes: number) => void,
 ): Promise<Bytes> {
   const group = groupOf(place.id, place.index);
   let stored = 0;
-  let waiting: Bytes[] = [];
+  let waiting: Blob[] = [];
   const keep = async () => {
     const segments = waiting;
     waiting = [];
@@ -84,26 +85,6 @@ export async function keepFile(
 }
 
 /** Bytes of a kept file's blob; fewer than asked for where a segment is gone. */
-export function keptBytes(store: Store, id: MessageId, index: number): ReadBytes {
-  let known: { readonly segment: number; readonly bytes: Uint8Array } | null = null;
-  const segmentAt = async (segment: number) => {
-    if (known?.segment !== segment) {
-      const bytes = (await tables.fileSegments.read(store, groupOf(id, index), segment)) ?? new Uint8Array(0);
-      known = { segment, bytes };
-    }
-    return known.bytes;
-  };
-  return async (from, to) => {
-    const bytes = new Uint8Array(to - from);
-    let at = from;
-    while (at < to) {
-      const segment = Math.floor(at / fileSegmentBytes);
-      const start = at - segment * fileSegmentBytes;
-      const piece = (await segmentAt(segment)).subarray(start, start + to - at);
-      if (piece.length === 0) break;
-      bytes.set(piece, at - from);
-      at += piece.length;
-    }
-    return bytes.subarray(0, at - from);
-  };
+export function keptFile(store: Store, id: MessageId, index: number): ReadBlob {
+  return (from, to) => piecedTogether(from, to, (segment) => tables.fileSegments.read(store, groupOf(id, index), segment));
 }

@@ -21,7 +21,13 @@ export class SharedFiles {
     const items: Item[] = [];
     let before = after === undefined ? Number.POSITIVE_INFINITY : seqOf(after);
     for (let page = 1; page <= maxPages; page++) {
-      const { messages, reachedStart } = await conversation.before(before, limits.historyPage);
+      const found = await conversation.before(before, limits.historyPage).catch((error: unknown) => {
+        // What was found is shown; only an empty page must say why it is empty.
+        if (items.length > 0) return null;
+        throw error;
+      });
+      if (found === null) break;
+      const { messages, reachedStart } = found;
       for (const message of this.directory.messageViews(conversation, messages)) {
         // A message is never parted: the cursor is its number.
         if (items.length >= wanted) return { items, next: String(before) };

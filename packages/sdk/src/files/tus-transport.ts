@@ -1,9 +1,9 @@
 // What tus-js-client needs of this client: its requests go the way of all others, with our token and to our server only.
-import type { ReadBytes } from "@cychat/crypto";
 import { uploadsPath } from "@cychat/protocol";
 import type { FileReader, HttpRequest, HttpResponse, HttpStack } from "tus-js-client";
 import { ClientError } from "../client-error.ts";
 import type { Http, RawAnswer } from "../transport/http.ts";
+import type { ReadBlob } from "./growing-file.ts";
 
 /** A piece of an upload on a slow line. */
 const timeoutMs = 120_000;
@@ -55,13 +55,13 @@ class Response implements HttpResponse {
 }
 
 /** Reads a blob piece by piece, as it is asked for. */
-export function tusReader(size: number, read: ReadBytes): FileReader {
+export function tusReader(size: number, read: ReadBlob): FileReader {
   return {
     openFile: async () => ({
       size,
       slice: async (from, to) => {
         const end = Math.min(to, size);
-        const value = new Blob([new Uint8Array(await read(from, end))]);
+        const value = await read(from, end);
         if (value.size < end - from) throw new ClientError("file-gone");
         return { value, done: end >= size };
       },

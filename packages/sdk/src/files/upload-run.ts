@@ -1,11 +1,12 @@
 // One file's way to the server, by tus 1.0.0: from where the server stands to the end, or until it is stopped.
-import type { ReadBytes } from "@cychat/crypto";
 import { BlobId, type ConversationId, uploadsPath } from "@cychat/protocol";
-import type { DetailedError, Upload } from "tus-js-client";
+import { type DetailedError, Upload } from "tus-js-client";
 import { checked } from "../checked.ts";
 import { ClientError, toClientError } from "../client-error.ts";
 import type { Http } from "../transport/http.ts";
 import { refusalOf } from "../transport/http.ts";
+import { dropUpload } from "./drop-upload.ts";
+import type { ReadBlob } from "./growing-file.ts";
 import { tusReader, tusStack } from "./tus-transport.ts";
 
 export interface UploadRunOptions {
@@ -14,7 +15,7 @@ export interface UploadRunOptions {
   /** Of the blob, in bytes. */
   readonly size: number;
   /** May wait for bytes that are not there yet. */
-  readonly read: ReadBytes;
+  readonly read: ReadBlob;
   /** An upload that was begun before; null: a new one. */
   readonly blob: BlobId | null;
   onBlob(blob: BlobId): void;
@@ -23,7 +24,7 @@ export interface UploadRunOptions {
 }
 
 /** One request's body: proxies must let it through (docs/operations.md). */
-const pieceBytes = 8 * 1024 * 1024;
+const pieceBytes = 4 * 1024 * 1024;
 
 export class UploadRun {
   /** Rejects with the server's refusal, offline, what `read` throws, and `closed` after `stop`. */
@@ -56,9 +57,6 @@ export class UploadRun {
   }
 
   async #run(): Promise<BlobId> {
-    const { Upload } = await import("tus-js-client").catch(() => {
-      throw new ClientError("offline");
-    });
     const { http, size, read, blob, conversation, onBlob, onProgress } = this.options;
     if (this.#isDiscarded) throw new ClientError("closed");
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -90,11 +88,6 @@ export class UploadRun {
     await promise;
     return blobOf(upload.url);
   }
-}
-
-/** Takes away what the server has of an upload; what this misses goes after a day. */
-export function dropUpload(http: Http, blob: BlobId): void {
-  http.send("DELETE", `${uploadsPath}/${blob}`, { headers: { "tus-resumable": "1.0.0" } }).catch(() => {});
 }
 
 function blobOf(url: string | null): BlobId {

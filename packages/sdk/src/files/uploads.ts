@@ -1,6 +1,6 @@
 // Takes the files of waiting messages to the server, one after another; resumes after a lost connection or a restart of
 // either side (tus 1.0.0). Messages without files do not wait for them.
-import { blobLength, type ReadBytes } from "@cychat/crypto";
+import { blobLength } from "@cychat/crypto";
 import type { BlobId, ConversationId, MessageId } from "@cychat/protocol";
 import { ClientError, hasCode, isTransient } from "../client-error.ts";
 import type { Conversation } from "../conversations/conversation.ts";
@@ -10,8 +10,10 @@ import type { Outbox } from "../outbox/outbox.ts";
 import { problemOf } from "../problems.ts";
 import type { OutboxRecord } from "../store/tables.ts";
 import { Backoff } from "../transport/backoff.ts";
-import { keptBytes } from "./kept-files.ts";
-import { dropUpload, UploadRun } from "./upload-run.ts";
+import { dropUpload } from "./drop-upload.ts";
+import type { ReadBlob } from "./growing-file.ts";
+import { keptFile } from "./kept-files.ts";
+import type { UploadRun, UploadRunOptions } from "./upload-run.ts";
 
 interface UploadsOptions {
   readonly core: Core;
@@ -32,12 +34,21 @@ export interface EarlyFile {
   /** Of the file, in bytes. */
   readonly size: number;
   /** Waits for what is not encrypted yet. */
-  readonly read: ReadBytes;
+  readonly read: ReadBlob;
 }
 
 interface Standing {
   readonly blob: BlobId | null;
   readonly isUploaded: boolean;
+}
+
+/** The file that is on its way. */
+interface Running {
+  readonly id: MessageId;
+  /** null until it begins. */
+  run: UploadRun | null;
+  /** It is not to begin any more. */
+  isOver: boolean;
 }
 
 /** The peer's keys, or a look at a warning: what a message without files waits for, too. */
@@ -47,8 +58,7 @@ const notBegun: Standing = { blob: null, isUploaded: false };
 
 export class Uploads {
   readonly #backoff: Backoff;
-  /** `run`: null until it may begin. */
-  #running: { readonly id: MessageId; run: UploadRun | null } | null = null;
+  #running: Running | null = null;
   /** Where files stand whose message is not in the outbox yet. */
   readonly #early = new Map<MessageId, Map<number, Standing>>();
   #timer: unknown = null;
@@ -65,8 +75,9 @@ export class Uploads {
     this.#timer = null;
     const next = this.#next();
     if (next === null || !this.options.isOnline()) return;
-    this.#running = { id: next.item.id, run: null };
-    this.#upload(next.item, next.index)
+    const running = { id: next.item.id, run: null, isOver: false };
+    this.#running = running;
+    this.#upload(running, next.item, next.index)
       .then(() => this.#backoff.reset())
       .catch((error: unknown) => this.#failed(next.item.id, error))
       .catch((error: unknown) => this.options.core.report(error))
@@ -83,27 +94,26 @@ export class Uploads {
     const { core, outbox } = this.options;
     const standings = this.#early.get(id) ?? new Map<number, Standing>();
     this.#early.set(id, standings);
-    const stands = (standing: Standing) => {
+    const stands = async (standing: Standing) => {
       standings.set(index, standing);
       // Its message may have been written meanwhile.
-      outbox.setFile(id, index, standing).catch((error: unknown) => core.report(error));
+      await outbox.setFile(id, index, standing).catch((error: unknown) => core.report(error));
     };
-    const run = new UploadRun({
-      http: core.http,
+    const running = { id, run: null, isOver: false };
+    this.#running = running;
+    this.#run(running, {
       conversation,
       size: blobLength(size),
       read,
       blob: null,
-      onBlob: (blob) => stands({ blob, isUploaded: false }),
+      onBlob: (blob) => void stands({ blob, isUploaded: false }),
       onProgress: (bytes) => {
         outbox.setUploaded(id, index, bytes);
         this.#tell(id);
       },
-    });
-    this.#running = { id, run };
-    run.done
-      .then((blob) => {
-        stands({ blob, isUploaded: true });
+    })
+      .then(async (blob) => {
+        await stands({ blob, isUploaded: true });
         const item = this.#tell(id);
         if (item !== undefined) this.options.onReady(item);
       })
@@ -132,7 +142,9 @@ export class Uploads {
 
   /** It is paused: the upload stops where it is, and another one may go on. */
   hold(id: MessageId): void {
-    if (this.#running?.id === id) this.#running.run?.stop();
+    if (this.#running?.id !== id) return;
+    this.#running.isOver = true;
+    this.#running.run?.stop();
   }
 
   /** The message was taken back: its upload ends, and what the server has of it goes. */
@@ -143,7 +155,7 @@ export class Uploads {
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) this.options.core.environment.clock.clearTimeout(this.#timer);
-    this.#running?.run?.stop();
+    if (this.#running !== null) this.hold(this.#running.id);
   }
 
   #free(): void {
@@ -152,7 +164,10 @@ export class Uploads {
   }
 
   #drop(id: MessageId, files: readonly Pick<Standing, "blob">[]): void {
-    if (this.#running?.id === id) this.#running.run?.discard();
+    if (this.#running?.id === id) {
+      this.#running.isOver = true;
+      this.#running.run?.discard();
+    }
     for (const { blob } of files) if (blob !== null) dropUpload(this.options.core.http, blob);
   }
 
@@ -165,7 +180,16 @@ export class Uploads {
     return null;
   }
 
-  async #upload(item: OutboxRecord, index: number): Promise<void> {
+  async #run(running: Running, options: Omit<UploadRunOptions, "http">): Promise<BlobId> {
+    const { UploadRun } = await import("./upload-run.ts").catch(() => {
+      throw new ClientError("offline");
+    });
+    if (running.isOver) throw new ClientError("closed");
+    running.run = new UploadRun({ http: this.options.core.http, ...options });
+    return running.run.done;
+  }
+
+  async #upload(running: Running, item: OutboxRecord, index: number): Promise<void> {
     const { core, outbox } = this.options;
     const file = item.content.kind === "files" ? item.content.files[index] : undefined;
     if (file === undefined) return;
@@ -174,24 +198,21 @@ export class Uploads {
     // A direct chat begins with its first record; files are uploaded for a chat that there is.
     if (!conversation.record.created) await conversation.run(async () => void (await epochToSend(conversation)));
     if (this.#closed || outbox.get(item.id) === undefined || outbox.get(item.id)?.isPaused === true) return;
-    const run: UploadRun = new UploadRun({
-      http: core.http,
+    const blob = await this.#run(running, {
       conversation: item.conversation,
       size: blobLength(file.size),
-      read: keptBytes(core.store, item.id, index),
+      read: keptFile(core.store, item.id, index),
       blob: file.blob,
       onBlob: (blob) =>
         void outbox.setFile(item.id, index, { blob, isUploaded: false }).catch((error: unknown) => {
           core.report(error);
-          run.stop();
+          running.run?.stop();
         }),
       onProgress: (bytes) => {
         outbox.setUploaded(item.id, index, bytes);
         this.#tell(item.id);
       },
     });
-    if (this.#running !== null) this.#running.run = run;
-    const blob = await run.done;
     await outbox.setFile(item.id, index, { blob, isUploaded: true });
     const now = this.#tell(item.id);
     if (now !== undefined) this.options.onReady(now);

@@ -49,7 +49,7 @@ export class RecoveryKeySetup {
     if (this.#unlocked === null) this.hold(await unlock());
     const key = generateRecoveryKey();
     this.#prepared = await deriveRecoverySecrets(key);
-    const view = { words: recoveryKeyToWords(key).split(" "), base32: await recoveryKeyToText(key) };
+    const view = { words: (await recoveryKeyToWords(key)).split(" "), base32: await recoveryKeyToText(key) };
     key.fill(0);
     return view;
   }

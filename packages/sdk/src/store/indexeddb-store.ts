@@ -1,13 +1,20 @@
 // IndexedDB, encrypted at rest: whoever copies the browser's files gets ciphertext, as the keys cannot be extracted.
 import { newStoreKey } from "@cychat/crypto";
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import { Sealer } from "./sealer.ts";
+import { type SealedPlace, Sealer } from "./sealer.ts";
 import { compareRecords, type Place, type Store, type StoredRecord, type Write } from "./store.ts";
 
 type RecordKey = [table: string, group: string, key: string | number];
 
+type Box = Uint8Array<ArrayBuffer>;
+/** A box with the names alone, and the blob beside it. */
+interface BlobRecord {
+  readonly box: Box;
+  readonly blob: Blob;
+}
+
 interface Schema extends DBSchema {
-  records: { key: RecordKey; value: Uint8Array<ArrayBuffer> };
+  records: { key: RecordKey; value: Box | BlobRecord };
   keys: { key: string; value: CryptoKey };
 }
 
@@ -47,7 +54,7 @@ export class IndexedDbStore implements Store {
     const sealer = await this.#sealer;
     const sealed = await sealer.place(place);
     const box = await this.database.get("records", [sealed.table, sealed.group, sealed.key]);
-    return box === undefined ? undefined : (await sealer.open(sealed, box)).value;
+    return box === undefined ? undefined : (await opened(sealer, sealed, box)).value;
   }
 
   async list(table: string, group?: string): Promise<readonly StoredRecord[]> {
@@ -59,10 +66,10 @@ export class IndexedDbStore implements Store {
     const transaction = this.database.transaction("records");
     const [keys, boxes] = await Promise.all([transaction.store.getAllKeys(range), transaction.store.getAll(range)]);
     await transaction.done;
-    const opened = await Promise.all(
-      keys.map((key, index) => sealer.open({ table: key[0], group: key[1], key: key[2] }, boxes[index] as Uint8Array)),
+    const records = await Promise.all(
+      keys.map((key, index) => opened(sealer, { table: key[0], group: key[1], key: key[2] }, boxes[index] as Box | BlobRecord)),
     );
-    return opened.sort(compareRecords);
+    return records.sort(compareRecords);
   }
 
   async readKey(name: string): Promise<CryptoKey | undefined> {
@@ -96,7 +103,7 @@ export class IndexedDbStore implements Store {
 }
 
 type Prepared =
-  | { kind: "put"; at: RecordKey; box: Uint8Array<ArrayBuffer> }
+  | { kind: "put"; at: RecordKey; box: Box | BlobRecord }
   | { kind: "delete"; at: RecordKey }
   | Extract<Write, { kind: "put-key" }>;
 
@@ -105,7 +112,14 @@ async function prepare(sealer: Sealer, write: Write): Promise<Prepared> {
   const sealed = await sealer.place(write.place);
   const at: RecordKey = [sealed.table, sealed.group, sealed.key];
   if (write.kind === "delete") return { kind: "delete", at };
-  return { kind: "put", at, box: await sealer.seal(sealed, write.place, write.value) };
+  const { value } = write;
+  if (!(value instanceof Blob)) return { kind: "put", at, box: await sealer.seal(sealed, write.place, value) };
+  return { kind: "put", at, box: { box: await sealer.seal(sealed, write.place, null), blob: value } };
+}
+
+async function opened(sealer: Sealer, sealed: SealedPlace, stored: Box | BlobRecord): Promise<StoredRecord> {
+  if (stored instanceof Uint8Array) return sealer.open(sealed, stored);
+  return { ...(await sealer.open(sealed, stored.box)), value: stored.blob };
 }
 
 const keyName = (name: string): string => `client/${name}`;

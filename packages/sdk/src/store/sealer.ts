@@ -1,6 +1,6 @@
 // What stores that outlive the process write: ciphertext only, under record keys that reveal no names.
 import { openLocal, sealLocal } from "@cychat/crypto";
-import { decodeValue, encodeValue } from "./codec.ts";
+import { decodeRecord, encodeRecord } from "./codec.ts";
 import type { Place, StoredRecord } from "./store.ts";
 
 /** A place with its names replaced by HMACs; numbers (the order of records) stay readable. */
@@ -44,13 +44,12 @@ export class Sealer {
 
   /** The real names are inside the box, the sealed ones authenticated: a box moved to another place does not open. */
   async seal(sealed: SealedPlace, place: Place, value: unknown): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = encodeValue([place.group, place.key, value]);
+    const bytes = await encodeRecord({ group: place.group, key: place.key, value });
     return sealLocal(this.boxKey, [sealed.table, sealed.group, sealed.key], bytes);
   }
 
   async open(sealed: SealedPlace, box: Uint8Array): Promise<StoredRecord> {
     const bytes = await openLocal(this.boxKey, [sealed.table, sealed.group, sealed.key], box);
-    const [group, key, value] = decodeValue(bytes) as [string, string | number, unknown];
-    return { group, key, value };
+    return decodeRecord(bytes);
   }
 }

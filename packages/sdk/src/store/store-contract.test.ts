@@ -84,6 +84,18 @@ for (const { name, fresh } of cases) {
       expect(await things.read(await again(), "g", "k")).toEqual(value);
     });
 
+    test("a blob reads back as a blob of the same bytes, in a list, too, also after a restart", async () => {
+      const { store, again } = await fresh();
+      const bytes = Uint8Array.from({ length: 70_000 }, (_, at) => at * 31);
+      await store.write([things.put("blobs", 1, new Blob([bytes])), things.put("blobs", 2, "a text")]);
+      const reopened = await again();
+      const read = (await things.read(reopened, "blobs", 1)) as Blob;
+      expect(new Uint8Array(await read.arrayBuffer())).toEqual(bytes);
+      const [first, second] = await things.list(reopened, "blobs");
+      expect(first).toMatchObject({ group: "blobs", key: 1, value: { size: bytes.length } });
+      expect(second?.value).toBe("a text");
+    });
+
     test("what is not there is undefined, what was deleted is not there", async () => {
       const { store } = await fresh();
       expect(await things.read(store, "g", "k")).toBeUndefined();

@@ -21,7 +21,8 @@ export type Write =
   | { readonly kind: "put-key"; readonly name: string; readonly key: CryptoKey };
 
 /**
- * Values are plain data: null, booleans, numbers, strings, `Uint8Array`, arrays, objects, `Map` and `Set`.
+ * Values are plain data: null, booleans, numbers, strings, `Uint8Array`, arrays, objects, `Map` and `Set`. A whole value may be
+ * a `Blob`: then it is ciphertext, which a store may keep as it is, and its bytes need not be in memory.
  * A store has one writer at a time (the client that owns it); readers always see whole writes.
  */
 export interface Store {

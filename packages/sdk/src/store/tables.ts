@@ -308,7 +308,7 @@ export const tables = {
   /** group: conversation, key: order. */
   outbox: new Table<OutboxRecord>("outbox"),
   /** Ciphertext of files that wait to be sent. group: message id and number of the file, key: number of the segment. Not a cache. */
-  fileSegments: new Table<Bytes>("file-segments"),
+  fileSegments: new Table<Blob>("file-segments"),
   /** Files that are being encrypted, by message: how many segments each has at most. What is left of a crash is deleted. */
   unfinishedFiles: new Table<readonly number[]>("unfinished-files"),
   /** group: conversation, key: id of the deletion. */
