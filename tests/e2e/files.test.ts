@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Browser, Download, Locator, Page } from "playwright-core";
 import { drawLandscape } from "../browser/draw-landscape.ts";
 import { launchBrowser } from "../browser/launch.ts";
+import { zip } from "../browser/zip.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { overTheSides, seriousProblems, tooSmallForAFinger } from "./look.ts";
 import { account, Person } from "./person.ts";
@@ -149,7 +150,9 @@ describe("files that are sent", () => {
   test("arrive whole with their caption, a picture seen and everything else to be downloaded", async () => {
     const sunset = await picture("sunset.png", 640, 480);
     const notes = text("notes.txt", "Grüße aus Zürich\n".repeat(50));
-    const large = noise("backup with a name that is long enough to be cut.zip", 3_000_000);
+    const packed = zip({ "notes.txt": notes.buffer, "backup.bin": noise("", 3_000_000).buffer });
+    const name = "backup with a name that is long enough to be cut.zip";
+    const large: Picked = { name, mimeType: "application/zip", buffer: packed };
     await pick(alice, sunset, notes, large);
     await alice.page.locator("[data-testid=tray-file] img").waitFor();
     await sendWith(alice, "from the lake");

@@ -11,6 +11,9 @@ import type { BlobStore, StoredBlob } from "./blob-store.ts";
 import { asDiskRefusal, codeOf } from "./disk-refusal.ts";
 import { type WriteChunk, writeAll, writeChunk } from "./write-chunk.ts";
 
+/** What is not on the disk yet of one upload is at most so much: whoever waits for the disk behind it waits a moment. */
+const flushBytes = 4 * 1024 * 1024;
+
 export class BlobFiles implements BlobStore {
   readonly #folder: string;
   readonly #syncs = new WorkGate({ maxRunning: 1, maxWaiting: 10_000 });
@@ -51,7 +54,13 @@ export class BlobFiles implements BlobStore {
       file = await open(this.#path(id), "r+");
       // Beyond the end there would be a hole, and before it what was acknowledged.
       if ((await file.stat()).size !== from) throw new ProtocolError("version-conflict");
-      for await (const chunk of chunks) at = await writeAll(this.#write, file, chunk, at);
+      let synced = from;
+      for await (const chunk of chunks) {
+        at = await writeAll(this.#write, file, chunk, at);
+        if (at - synced < flushBytes) continue;
+        await this.#synced(file);
+        synced = at;
+      }
       await this.#synced(file);
       return at;
     } catch (error) {
