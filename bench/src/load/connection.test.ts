@@ -22,7 +22,7 @@ test("texts of every length class come back as they were sent, also many in one 
 test("a server that does not upgrade is named by its status line", async () => {
   await using server = startEcho();
   const handlers = { onText: () => {}, onClosed: () => {} };
-  expect(Connection.open(server.port, "/refused", handlers)).rejects.toThrow("404");
+  await expect(Connection.open(server.port, "/refused", handlers)).rejects.toThrow("404");
 });
 
 test("the server's closing code is handed on", async () => {

@@ -26,5 +26,5 @@ test("a device that fails ends the waiting with what happened to it", async () =
   const watch = new KeyWatch();
   const waiting = watch.lastOf(room, 1, 1);
   watch.failed(new Error("no way in"));
-  expect(waiting).rejects.toThrow("no way in");
+  await expect(waiting).rejects.toThrow("no way in");
 });

@@ -24,9 +24,9 @@ type Answer =
   | { readonly id: number; readonly read: readonly [from: number, to: number] }
   | { readonly id: number; readonly code: string; readonly message: string };
 
-/** A worker, from outside or from inside. */
 export type { FileCipher } from "./file-cipher.ts";
 
+/** A worker, from outside or from inside. */
 export interface WorkerPort {
   postMessage(message: unknown, transfer: Transferable[]): void;
   onmessage: ((event: MessageEvent) => void) | null;

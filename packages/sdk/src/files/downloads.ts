@@ -63,7 +63,9 @@ export class Downloads {
     if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && to >= from))
       throw new ClientError("malformed-request");
     signal?.throwIfAborted();
-    const key = `${conversation} ${id} ${index} ${reader ?? ""}`;
+    // Once its message is accepted, a file lies elsewhere.
+    const place = this.parts.outbox.get(id) === undefined ? "server" : "here";
+    const key = `${place} ${conversation} ${id} ${index} ${reader ?? ""}`;
     const pass = this.#passes.get(key) ?? (await this.#begin(conversation, id, index));
     this.#remember(key, pass);
     const result = pass.turn.then(async () => {

@@ -43,6 +43,6 @@ test("when encrypting fails, who waits and who asks later is told why", async ()
   const reading = file.read(0, 1);
   const why = new Error("the file was changed");
   file.fail(why);
-  expect(reading).rejects.toBe(why);
-  expect(file.read(0, 1)).rejects.toBe(why);
+  await expect(reading).rejects.toBe(why);
+  await expect(file.read(0, 1)).rejects.toBe(why);
 });

@@ -21,8 +21,8 @@ test("closing waits for what is being written, and lets nothing follow", async (
   const closing = fenced.close().then(() => {
     isClosed = true;
   });
-  expect(fenced.write([things.put("", "late", 2)])).rejects.toThrow();
-  expect(fenced.read({ table: "things", group: "", key: "early" })).rejects.toThrow();
+  await expect(fenced.write([things.put("", "late", 2)])).rejects.toThrow();
+  await expect(fenced.read({ table: "things", group: "", key: "early" })).rejects.toThrow();
   expect(isClosed).toBe(false);
   inner.gate.resolve();
   await writing;

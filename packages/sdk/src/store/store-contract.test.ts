@@ -135,7 +135,7 @@ for (const { name, fresh } of cases) {
       const { store } = await fresh();
       await store.write([things.put("g", "k", "old")]);
       const impossible = things.put("g", "bad", () => {});
-      expect(store.write([things.put("g", "k", "new"), impossible])).rejects.toThrow();
+      await expect(store.write([things.put("g", "k", "new"), impossible])).rejects.toThrow();
       await store.write([things.put("g", "other", 1)]);
       expect(await things.read(store, "g", "k")).toBe("old");
     });
@@ -211,7 +211,7 @@ describe("at rest", () => {
   test("SQLite refuses a key that cannot be written down, and nothing of that write stays", async () => {
     const store = await SqliteStore.open(join(folder, "refusing.db"));
     const key = (await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"])) as CryptoKey;
-    expect(store.write([things.put("g", "k", 1), { kind: "put-key", name: "bad", key }])).rejects.toThrow("exported");
+    await expect(store.write([things.put("g", "k", 1), { kind: "put-key", name: "bad", key }])).rejects.toThrow("exported");
     await store.write([]);
     expect(await things.list(store)).toEqual([]);
   });

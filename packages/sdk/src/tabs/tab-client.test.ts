@@ -286,7 +286,7 @@ describe("tabs", () => {
       clock: systemClock,
       openClient: () => Promise.reject(new Error("no storage")),
     });
-    expect(failing).rejects.toThrow("no storage");
+    await expect(failing).rejects.toThrow("no storage");
     await failing.catch(() => {});
   });
 });
